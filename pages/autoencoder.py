@@ -1,0 +1,36 @@
+"""The autoencoder lab: pick a variant, watch it learn to rebuild held-out images, and read what there is to notice."""
+
+import streamlit as st
+
+from pages.ui import controls, draft, live, notes
+
+draft.follow_link(live.known)
+with st.container(key="lab"):
+    knobs, picture, beside = st.container(key="lab_knobs"), st.container(key="lab_picture"), st.container(key="lab_notes")
+
+# ---- knobs, left ----
+with knobs:
+    with st.container(key="lab_knobs_scroll"):
+        controls.notices()
+        missing = controls.choose_data(live.missing_data)
+        controls.choose_variant()
+        controls.turn_basic()
+        controls.turn_terms()
+        controls.turn_more()
+    experiment, problems = draft.checked()
+    live.follow_knobs(live.on_screen(), experiment)
+    view = live.on_screen()
+    live.train_row(view, experiment, controls.reason_not_to_train(experiment, problems, missing) or live.engine_problem())
+
+# ---- the live picture, middle ----
+with picture:
+    live.toolbar(view, experiment)
+    live.region(view)
+    live.foot(view)
+    live.six()
+
+# ---- what to notice, right ----
+with beside:
+    notes.show(draft.variant(), draft.last_valid())
+
+draft.write_link()

@@ -1,0 +1,85 @@
+"""The routes beside Streamlit's own: a run's film as bytes for our browser component, and a health check. Added in app.py."""
+
+import json
+import threading
+from collections import OrderedDict
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from replearn_core import engine
+from replearn_core.engine import RunView, wire
+
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+MEMORY = 24 * 2**20  # bytes of encoded films; thirty viewers of one run cost one encoding
+MAX_SINCE = 1_000_000
+
+
+class Films:
+    """Encoded films by (run, since, count, …), the latest used ones, up to MEMORY bytes. Safe from any thread."""
+
+    def __init__(self, limit: int = MEMORY):
+        self.limit, self.encodings = limit, 0
+        self._films: OrderedDict[tuple, bytes] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def encode(self, view: RunView, since: int) -> bytes:
+        """The film of a view: header, records, arrays."""
+        left = None if view.seconds_left is None else round(view.seconds_left, 1)
+        key = (view.run_id, since, view.count, view.state, view.restarts, view.position, left)
+        with self._lock:
+            if key in self._films:
+                self._films.move_to_end(key)
+                return self._films[key]
+        header = {
+            "state": view.state,
+            "position": view.position,
+            "seconds_left": left,
+            "restarts": view.restarts,
+            "count": view.count,
+        }
+        film = wire.pack(view.events, header, view.origins)
+        with self._lock:
+            self.encodings += 1
+            if key not in self._films:
+                self._films[key] = film
+                self._size += len(film)
+            while self._size > self.limit and len(self._films) > 1:
+                self._size -= len(self._films.popitem(last=False)[1])
+        return film
+
+
+_films = Films()
+
+
+def _film(run_id: str, since: int) -> bytes | None:
+    running = engine.current()
+    view = running.history(run_id, since) if running else None
+    return None if view is None or view.state == "missing" else _films.encode(view, since)
+
+
+async def film(request: Request) -> Response:
+    """GET /api/runs/{id}/film?since=N; see "The film, as bytes" in docs/architecture.md."""
+    film_bytes = await run_in_threadpool(_film, request.path_params["run_id"], _since(request.query_params.get("since", "0")))
+    if film_bytes is None:
+        return Response(json.dumps({"state": "missing"}), 404, HEADERS, "application/json")
+    return Response(film_bytes, 200, HEADERS, "application/octet-stream")
+
+
+def _since(text: str) -> int:
+    """The number of events that the browser has; anything else is none."""
+    return min(int(text), MAX_SINCE) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+
+
+async def health(_: Request) -> JSONResponse:
+    """GET /healthz: 200 while pages can be served. `engine` says whether runs would be accepted, and if not, why."""
+    running = engine.current()
+    problem = running.problem.key if running and running.problem else None
+    state = "absent" if running is None else problem or "ready"
+    return JSONResponse({"status": "ok", "engine": state, "warm_workers": len(running.dask.warm) if running else 0}, headers=HEADERS)
+
+
+ROUTES = [Route("/api/runs/{run_id}/film", film), Route("/healthz", health)]

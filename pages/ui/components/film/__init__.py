@@ -1,0 +1,108 @@
+"""The film: what networks have learned at any recorded moment, drawn in the browser, which fetches the frames by itself.
+
+Pages call `film`; the charts below it follow the moment that it returns. The sources beside this file are plain ES modules;
+Streamlit wants one text, so they are joined here, in the order of their imports, without any build step.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+
+from pages.ui import palette
+
+View = Literal["images", "features", "activity", "all"]
+MAX_RUNS = 6
+MODULES = ("frames.js", "source.js", "scales.js", "pictures.js", "figures.js", "player.js", "film.js")
+TEXT_KEYS = (
+    *("play", "pause", "back", "forward", "slider", "epoch", "run"),
+    *("images_title", "points_title", "features_title", "activity_title"),
+    *("clean", "seen", "rebuilt", "error", "filters", "atoms"),
+    *("images_low", "images_high", "features_low", "features_high", "activity_low", "activity_high"),
+    *("samples_axis", "units_axis"),
+    *("mean_error", "some_images", "some_units", "points_count", "features_count", "active_share", "turn_hint"),
+    *("image_tip", "image_tip_label", "errors_list", "not_recorded", "empty", "offline"),
+    *("clean_alt", "images_alt", "points_alt", "features_alt", "activity_alt"),
+    *("state_loading", "state_queued", "state_queued_place", "state_queued_soon", "state_running", "state_finished"),
+    *("state_stopped", "state_diverged", "state_failed", "state_quarantined", "state_interrupted", "state_damaged"),
+    "state_missing",
+)
+_HERE = Path(__file__).parent
+_IMPORT = re.compile(r'^import .*? from "\./[\w.]+";\n', re.MULTILINE | re.DOTALL)
+_EXPORT = re.compile(r"^export (?!default)(?:\{[^}]*\};\n)?", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class FilmRun:
+    """One run to show. `title` stands above its figures where there are several; `pinned`: it is there for comparison."""
+
+    id: str
+    title: str
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class FilmState:
+    """`epoch`: the moment at which the visitor has stopped; None = the film follows the newest moment."""
+
+    epoch: float | None
+
+
+def joined_modules() -> str:
+    """The modules as one: their imports from one another fall away, and so do the exports but the default one."""
+    sources = [(_HERE / name).read_text(encoding="utf-8") for name in MODULES]
+    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", source)) for source in sources)
+
+
+_COMPONENT = st.components.v2.component(
+    "replearn_film",
+    html='<div class="film"></div>',
+    css=(_HERE / "film.css").read_text(encoding="utf-8"),
+    js=joined_modules(),
+)
+
+
+def film(
+    runs: Sequence[FilmRun],
+    *,
+    texts: Mapping[str, str],
+    view: View,
+    key: str,
+    live: bool,
+    replay: int = 0,
+    on_change: Callable[[], None] | None = None,
+) -> FilmState:
+    """Draw the film of up to MAX_RUNS runs, with the time slider over them.
+
+    texts: the words for TEXT_KEYS, their {placeholders} unfilled. live: a run that is new to the film plays from its first
+    moment; otherwise it rests at its newest. replay: a change of this number plays the runs again from their beginning.
+    Raises ValueError for too many runs and KeyError for a missing text.
+    """
+    if len(runs) > MAX_RUNS:
+        raise ValueError(f"{len(runs)} runs; the film shows at most {MAX_RUNS}: unpin some")
+    data = {
+        "runs": [asdict(run) for run in runs],
+        "texts": {name: texts[name] for name in TEXT_KEYS},
+        "view": view,
+        "key": key,
+        "live": live,
+        "replay": replay,
+        "palette": palette.for_browser(),
+    }
+    result = _COMPONENT(key=key, data=data, default={"epoch": None}, on_epoch_change=on_change or _nothing)
+    return FilmState(valid_epoch(result.epoch))
+
+
+def valid_epoch(value: object) -> float | None:
+    """What a browser sent, as an epoch: anything but a finite number from 0 on counts as None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) and value >= 0 else None
+
+
+def _nothing() -> None:
+    pass

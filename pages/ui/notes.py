@@ -1,0 +1,90 @@
+"""Beside the picture: what to notice, a question, a next step that can be tried, and each term's formula with the code that computes it."""
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import streamlit as st
+
+from pages.ui import draft, palette, text
+from pages.ui.text import t
+from replearn_core import catalog
+from replearn_core.experiment import Experiment
+
+CORE = Path(catalog.__file__).parent
+LESSON = "autoencoder"
+
+
+def show(variant: str, experiment: Experiment) -> None:
+    """The right column of the lab."""
+    lesson = text.lesson(LESSON)[variant]
+    with st.container(key="notice"):
+        st.markdown(f"#### {t('notice.title')}")
+        st.markdown(lesson["notice"])
+        st.markdown(f"**{t('notice.question')}**  \n{lesson['question']}")
+        st.markdown(f"**{t('notice.next')}**  \n{lesson['next']}")
+        if change := lesson.get("try"):
+            st.button(t("notice.try"), key="try", icon=":material/science:", on_click=_try, args=(variant, change))
+    with st.container(key="formula"):
+        st.markdown(f"#### {t('notice.formula')}")
+        st.latex(_objective(experiment))
+        if paper := catalog.VARIANTS[variant].paper:
+            st.caption(t("notice.source", paper=paper))
+        _code(experiment)
+
+
+def _try(variant: str, change: str) -> None:
+    """Turn the knobs that a lesson's next step names, from the variant's own settings."""
+    base = draft.last_valid()
+    query = {"dataset": base.dataset, "variant": variant, "seed": str(base.seed)} | dict(parse_qsl(change))
+    experiment, problems = Experiment.from_query(query)
+    if not problems:
+        draft.take_experiment(experiment)
+
+
+def _objective(experiment: Experiment) -> str:
+    """The objective as LaTeX, each term in the colour of its curve."""
+    dark = st.context.theme.type == "dark"
+    parts = [_coloured(experiment.reconstruction, catalog.RECONSTRUCTIONS[experiment.reconstruction].equation, dark)]
+    parts += [_coloured(term.name, catalog.PENALTIES[term.name].equation, dark) for term in experiment.penalties]
+    lines = r"\\ {}+".join(parts)
+    if experiment.corruption:
+        seen = catalog.CORRUPTIONS[experiment.corruption.name].equation
+        lines += rf"\\ \textcolor{{{palette.meaning('noise', dark)}}}{{{seen}}}"
+    return r"\begin{gathered}" + lines + r"\end{gathered}"
+
+
+def _coloured(name: str, equation: str, dark: bool) -> str:
+    return rf"\textcolor{{{palette.term(name, dark)}}}{{{equation}}}"
+
+
+def _code(experiment: Experiment) -> None:
+    """The real source of every term and corruption that is switched on."""
+    with st.expander(t("notice.code"), icon=":material/code:"):
+        st.caption(t("notice.code_help"))
+        for name, file, function in _functions(experiment):
+            with st.container(key=f"code_{palette.TERMS.get(name, 'noise')}_{name}"):
+                st.code(source_of(file, function), language="python", wrap_lines=True)
+
+
+def _functions(experiment: Experiment) -> Iterator[tuple[str, str, str]]:
+    """(term, file, function) in the order of the objective."""
+    yield experiment.reconstruction, "penalties.py", catalog.RECONSTRUCTIONS[experiment.reconstruction].code_names
+    for term in experiment.penalties:
+        yield term.name, "penalties.py", catalog.PENALTIES[term.name].code_names
+    if experiment.corruption:
+        yield experiment.corruption.name, "corruptions.py", catalog.CORRUPTIONS[experiment.corruption.name].code_names
+    if experiment.code == "k_sparse":
+        yield "k_sparse", "codes.py", "k_sparse"
+
+
+@lru_cache
+def source_of(file: str, function: str) -> str:
+    """A function's text, read from the file and not by importing it: pages never import torch. Raises KeyError."""
+    source = (CORE / file).read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return ast.get_source_segment(source, node) or ""
+    raise KeyError(f"{file} has no function {function!r}")

@@ -1,0 +1,297 @@
+"""The command line: `python -m replearn_core train experiment.json --out DIR`, and `resume`, `show`, `catalog`. The same loop, no browser."""
+
+import argparse
+import json
+import signal
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from replearn_core import catalog, folder, weights
+from replearn_core.events import Event
+from replearn_core.experiment import RUN_ID_PATTERN, Experiment, InvalidExperiment, Problem
+
+WRONG = 2  # exit status for input that cannot be used
+MAX_SETTINGS = 1_000_000
+WORDS = Path(__file__).resolve().parents[1] / "assets" / "i18n" / "en.toml"
+
+EPILOG = """examples:
+  echo '{"dataset": "digits"}' > experiment.json
+  python -m replearn_core train experiment.json --out run
+  python -m replearn_core show run"""
+
+
+class Wrong(Exception):
+    """Input that cannot be used. `problem` says what it is; `shown` is the file or folder that it concerns."""
+
+    def __init__(self, problem: Problem, shown: str = ""):
+        self.problem, self.shown = problem, shown
+        super().__init__(problem.key)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 the run diverged, 2 wrong input, 130 interrupted (and resumable)."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return asked.run(asked)
+    except Wrong as wrong:
+        problems, shown = [wrong.problem], wrong.shown
+    except InvalidExperiment as error:
+        problems, shown = list(error.problems), asked.experiment
+    line = "; ".join(sentence(problem) for problem in problems)
+    print(f"{shown}: {line}" if shown else line, file=sys.stderr)
+    return WRONG
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m replearn_core",
+        description="Train autoencoders without a browser.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    train = commands.add_parser("train", help="train an experiment and write its run folder")
+    train.add_argument("experiment", help='JSON file; {"dataset": "digits"} is enough')
+    train.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run folder to write")
+    train.set_defaults(run=_train)
+    resume = commands.add_parser("resume", help="go on with a stopped run to its planned epochs")
+    resume.add_argument("folder", type=Path, metavar="DIR")
+    resume.set_defaults(run=_resume)
+    for command in (train, resume):
+        command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+        command.add_argument("--quiet", action="store_true", help="no progress bar")
+    show = commands.add_parser("show", help="what a run folder holds")
+    show.add_argument("folder", type=Path, metavar="DIR")
+    show.set_defaults(run=_show)
+    commands.add_parser("catalog", help="all that can be chosen, as JSON").set_defaults(run=_catalog)
+    return parser
+
+
+# ---- the commands ----
+
+
+def _train(asked: argparse.Namespace) -> int:
+    experiment = Experiment.from_json(_settings(Path(asked.experiment)))
+    if experiment.continues is not None:
+        raise Wrong(Problem("problem.parent_missing", "continues", dict(zip(("run", "epoch"), experiment.continues))), asked.experiment)
+    _check_device(asked.device)
+    _claim(asked.out, experiment)
+    return _run(experiment, asked.out, asked.device, asked.quiet)
+
+
+def _resume(asked: argparse.Namespace) -> int:
+    _check_device(asked.device)
+    run = _read(asked.folder)
+    if run.state == "finished":
+        raise Wrong(Problem("problem.already_finished", "", {"path": str(asked.folder), "epoch": _last_epoch(run)}))
+    try:
+        kept = folder.read_state(asked.folder)
+        if kept is None:
+            raise Wrong(Problem("problem.nothing_to_resume", "", {"path": str(asked.folder)}))
+        first, second, epoch = kept
+        state = weights.from_bytes(first) | (weights.from_bytes(second) if second else {})
+    except folder.Damaged as error:
+        raise Wrong(error.problem, str(asked.folder)) from None
+    except weights.WeightsError as error:
+        raise Wrong(error.problem, str(asked.folder)) from None
+    _claim(asked.folder, run.experiment)
+    return _run(run.experiment, asked.folder, asked.device, asked.quiet, run.events, state, epoch)
+
+
+def _show(asked: argparse.Namespace) -> int:
+    run = _read(asked.folder)
+    print(f"{run.experiment.id}  {run.state}  {len(run.events)} events")
+    print(f"settings  {run.experiment.as_json()}")
+    records: list[Any] = [event for event in run.events if event.kind == "progress"]
+    if records:
+        last = records[-1]
+        print(f"epoch {last.epoch:g} of {_last_epoch(run)}, {last.seconds:.1f} s of training")
+        for name, value in last.training.items():
+            print(f"  {name:<24} training {value:.6g}   held out {last.held_out.get(name, float('nan')):.6g}")
+    for name, value in sorted(run.metrics.items()):
+        print(f"  {name:<36} {value:.6g}")
+    return 0
+
+
+def _catalog(_: argparse.Namespace) -> int:
+    print(json.dumps(catalog.as_json(), indent=1, ensure_ascii=False, default=str))
+    return 0
+
+
+# ---- training into a folder ----
+
+
+def _run(
+    experiment: Experiment,
+    out: Path,
+    device: str,
+    quiet: bool,
+    before: Sequence[Event] = (),
+    state: dict[str, Any] | None = None,
+    epoch: int = 0,
+) -> int:
+    """Train, from `state` after `epoch` epochs where there is one, and write the folder. Ctrl-C stops, and leaves it resumable."""
+    import torch
+
+    from replearn_core import datasets, training
+
+    torch.set_num_threads(1)
+    stopping: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda *_: stopping.append(1))
+    bar = Bar(experiment, quiet)
+    events = _up_to(before, epoch)
+    keep: tuple[Any, int] = (state, epoch)
+    try:
+        data = datasets.load(experiment.dataset, experiment.train_size)
+        goes_on = _from(experiment, epoch) if state is not None else experiment
+        for event in training.train(goes_on, data, device=device, weights=state, wanted=lambda: not stopping):
+            if event.kind != "started" or not events:
+                events.append(event)
+            if getattr(event, "state", None) is not None:
+                keep = event.state, int(event.epoch)  # type: ignore[union-attr, arg-type]
+            bar.tell(event)
+    except datasets.Unavailable as error:
+        numbers = {"dataset": error.dataset, "reason": error.reason, "files": ", ".join(error.files)}
+        raise Wrong(Problem("problem.dataset_unavailable", "dataset", numbers)) from None
+    finally:
+        bar.close()
+        signal.signal(signal.SIGINT, previous)
+    return _write(experiment, out, events, *keep)
+
+
+def _write(experiment: Experiment, out: Path, events: Sequence[Event], state: Any, epoch: int) -> int:
+    files = weights.to_bytes(state, run_id=experiment.id, epoch=epoch) if state else (b"", b"")
+    end = events[-1]
+    try:
+        folder.write_run(out, experiment, events, *files, metrics=getattr(end, "metrics", {}))
+    except OSError:
+        raise Wrong(Problem("problem.folder_not_writable", "", {"path": str(out)})) from None
+    print(f"{end.kind} after {epoch} epochs: {out}")
+    return {"finished": 0, "diverged": 1}.get(end.kind, 130)
+
+
+def _from(experiment: Experiment, epoch: int) -> Experiment:
+    """The experiment that goes on after `epoch` epochs and ends where this one would have."""
+    first = experiment.continues[1] if experiment.continues else 0
+    return experiment.changed(continues=(experiment.id, epoch), epochs=first + experiment.epochs - epoch)
+
+
+def _up_to(events: Sequence[Event], epoch: int) -> list[Event]:
+    """The events of a stopped run up to the record after `epoch` epochs: what is told again is not kept twice."""
+    for number, event in enumerate(events):
+        if event.kind == "progress" and event.epoch == epoch:  # type: ignore[union-attr]
+            return list(events[: number + 1])
+    return []
+
+
+class Bar:
+    """A progress bar over epochs on stderr; nothing where it is not wanted or stderr is a file."""
+
+    def __init__(self, experiment: Experiment, quiet: bool):
+        from tqdm import tqdm
+
+        first = experiment.continues[1] if experiment.continues else 0
+        self.bar = tqdm(total=first + experiment.epochs, unit="epoch", disable=True if quiet else None, file=sys.stderr)
+
+    def tell(self, event: Event) -> None:
+        if event.kind == "progress":
+            self.bar.set_postfix({name: f"{value:.4g}" for name, value in event.held_out.items()}, refresh=False)  # type: ignore[union-attr]
+            self.bar.update(event.epoch - self.bar.n)  # type: ignore[union-attr]
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+# ---- input ----
+
+
+def _settings(path: Path) -> str:
+    """The text of a settings file. Raises Wrong."""
+    try:
+        if path.stat().st_size > MAX_SETTINGS:
+            raise Wrong(Problem("problem.file_too_large", "", {"path": str(path), "limit": MAX_SETTINGS // 1_000_000}))
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise Wrong(Problem("problem.file_missing", "", {"path": str(path)})) from None
+    except (OSError, UnicodeDecodeError, ValueError):
+        raise Wrong(Problem("problem.file_unreadable", "", {"path": str(path)})) from None
+
+
+def _read(path: Path) -> folder.Run:
+    """A run folder. Raises Wrong."""
+    if not (path / "experiment.json").is_file():
+        raise Wrong(Problem("problem.not_a_run", "", {"path": str(path)}))
+    try:
+        return folder.read_run(path)
+    except folder.Damaged as error:
+        raise Wrong(error.problem, str(path)) from None
+
+
+def _claim(out: Path, experiment: Experiment) -> None:
+    """Make sure that the folder can be written and holds no other run, before any work is done. Raises Wrong."""
+    try:
+        other = folder.read_experiment(out).id if (out / "experiment.json").exists() else experiment.id
+    except folder.Damaged:
+        other = "?"
+    if other != experiment.id:
+        raise Wrong(Problem("problem.folder_holds_other_run", "", {"path": str(out), "run": other}))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        folder.write_file(out / "experiment.json", experiment.as_json().encode())
+    except OSError:
+        raise Wrong(Problem("problem.folder_not_writable", "", {"path": str(out)})) from None
+
+
+def _check_device(name: str) -> None:
+    """Raises Wrong for a device that is not here."""
+    import torch
+
+    kind, _, number = name.partition(":")
+    here = name in ("auto", "cpu") or (kind == "cuda" and torch.cuda.is_available() and (number or "0").isdigit())
+    if not here or (number and int(number) >= torch.cuda.device_count()):
+        raise Wrong(Problem("problem.device_unavailable", "", {"device": name[:40]}))
+
+
+def _last_epoch(run: folder.Run) -> int:
+    first = run.experiment.continues[1] if run.experiment.continues else 0
+    return first + run.experiment.epochs
+
+
+# ---- words ----
+
+
+def sentence(problem: Problem) -> str:
+    """A problem in English: the catalogue's sentence where there is one, else the key and its numbers."""
+    values = {"setting": problem.setting, **problem.numbers}
+    plain = {name: ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value for name, value in values.items()}
+    text = _words().get(problem.key, "")
+    try:
+        return text.format(**plain) if text else _spelled(problem, plain)
+    except (KeyError, IndexError, ValueError):
+        return _spelled(problem, plain)
+
+
+def _spelled(problem: Problem, values: dict[str, Any]) -> str:
+    return " ".join([problem.key, *(f"{name}={value}" for name, value in values.items() if value != "")])
+
+
+def _words() -> dict[str, str]:
+    try:
+        return dict(_flat(tomllib.loads(WORDS.read_text("utf-8"))))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, str):
+            yield prefix + name, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

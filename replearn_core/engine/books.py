@@ -1,0 +1,241 @@
+"""The engine's books: which runs wait, run or have ended, and what a page may see of them.
+
+`Engine` (pages' threads), `Foreman` (its own thread) and Dask's thread share one `Books`; whoever changes something holds `lock`.
+Nothing here waits for the network.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from replearn_core.engine.fair import FairQueue
+from replearn_core.engine.views import RUNNING, WAITING, RunView
+from replearn_core.engine.wire import Stream
+from replearn_core.events import ENDS, Event
+from replearn_core.experiment import Experiment, estimated_seconds
+from replearn_core.store import Damaged, Store
+
+MEMORY = 48 * 2**20  # bytes of ended runs' events that are kept for reading again
+MOST_REMEMBERED = 20
+
+
+@dataclass
+class Job:
+    """One accepted run that has not been kept yet."""
+
+    experiment: Experiment
+    key: str  # of its Dask task: the run id, or the run id and a number where it was tried before
+    owners: set[str]
+    state: str = WAITING
+    events: list[Event] = field(default_factory=list)
+    stream: Stream = field(default_factory=Stream)
+    attempt: str = ""
+    restarts: int = 0
+    begun: float = 0.0  # when it was handed to Dask, monotonic seconds
+    heard: float = 0.0  # when it first said something, monotonic seconds
+    stopping: bool = False
+    again: set[str] = field(default_factory=set)  # who pressed Train while it was stopping
+    ended: bool = False  # nothing more is heard of it; it is being kept
+
+    def __post_init__(self) -> None:
+        self.estimate = estimated_seconds(self.experiment)
+
+    def begin_anew(self) -> None:
+        """Its worker or its scheduler is gone: all is to be told again."""
+        self.restarts += 1
+        self.events, self.stream, self.attempt = [], Stream(), ""
+        self.begun = time.monotonic()
+
+    def seconds_left(self, factor: float) -> float:
+        """About how long it still takes once it runs. factor: seconds taken ÷ seconds estimated, of other runs."""
+        progress: Any = next((event for event in reversed(self.events) if event.kind == "progress"), None)
+        started: Any = self.events[0] if self.events else None
+        if progress is None or started.kind != "started":
+            return self.estimate * factor
+        done = (progress.epoch - started.first_epoch) / max(1, started.last_epoch - started.first_epoch)
+        return self.estimate * factor if done < 0.05 else progress.seconds * (1 - done) / done
+
+
+class Books:
+    """Accepted runs and remembered ones. `changed` is notified whenever a run moves on."""
+
+    def __init__(self, store: Store, queue: FairQueue):
+        self.store, self.queue = store, queue
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.jobs: dict[str, Job] = {}
+        self.unkept: dict[str, RunView] = {}  # ended, but the store could not be written
+        self.factor = 1.0
+        self.slots = 0
+        self._memory: OrderedDict[str, tuple[RunView, int]] = OrderedDict()
+
+    # ---- reading ----
+
+    def view(self, run_id: str) -> RunView:
+        """The run as it is now, with all its events."""
+        with self.lock:
+            job = self.jobs.get(run_id)
+            if job is not None:
+                return self._view(run_id, job)
+            if run_id in self.unkept:
+                return self.unkept[run_id]
+            if run_id in self._memory:
+                self._memory.move_to_end(run_id)
+                return self._memory[run_id][0]
+        return self._from_store(run_id)
+
+    def experiment(self, run_id: str) -> Experiment | None:
+        """The run's experiment, without its events."""
+        with self.lock:
+            if run_id in self.jobs:
+                return self.jobs[run_id].experiment
+            if run_id in self._memory:
+                return self._memory[run_id][0].experiment
+        kept = self.store.kept(run_id)
+        return kept.experiment if kept else None
+
+    def running(self) -> list[Job]:
+        """Runs that a worker has. The caller holds the lock."""
+        return [job for job in self.jobs.values() if job.state == RUNNING and not job.ended]
+
+    def wait_for(self, condition: Callable[[Job | None], bool], run_id: str, seconds: float) -> bool:
+        """Wait until the condition holds for the run's job (None once it is kept)."""
+        with self.changed:
+            return self.changed.wait_for(lambda: condition(self.jobs.get(run_id)), seconds)
+
+    def _view(self, run_id: str, job: Job) -> RunView:
+        position, left = None, job.seconds_left(self.factor)
+        if job.state == WAITING:
+            places = self.queue.places()
+            position = places.get(run_id, 1)
+            left += self._seconds_until([other for other, place in places.items() if place < position])
+        events = tuple(job.events)
+        return RunView(
+            run_id, job.experiment, job.state, position, left, job.restarts, None, events, len(events), (run_id,) * len(events)
+        )
+
+    def _seconds_until(self, ahead: Sequence[str]) -> float:
+        """About how long until a run starts that has these before it."""
+        running = [job.seconds_left(self.factor) for job in self.running()]
+        waiting = sum(self.jobs[run_id].estimate for run_id in ahead if run_id in self.jobs) * self.factor
+        slots = max(1, self.slots)
+        return 0.0 if len(running) < slots and not waiting else (sum(running) + waiting) / slots
+
+    def _from_store(self, run_id: str) -> RunView:
+        kept = self.store.kept(run_id)
+        if kept is None:
+            return RunView(run_id, None, "missing")
+        view = RunView(run_id, kept.experiment, kept.state, problem=kept.problem)
+        if kept.state == "damaged":
+            return view
+        try:
+            view = with_events(view, self.store.read(run_id).events)
+        except Damaged as error:
+            return replace(view, state="damaged", problem=error.problem)
+        except KeyError:
+            return RunView(run_id, None, "missing")
+        self.remember(view)
+        return view
+
+    # ---- changing ----
+
+    def remember(self, view: RunView) -> None:
+        """Keep an ended run's events at hand, within bounds."""
+        with self.lock:
+            if view.run_id in self.jobs or not view.events:
+                return
+            self._memory[view.run_id] = (view, _bytes(view.events))
+            while len(self._memory) > 1 and (
+                len(self._memory) > MOST_REMEMBERED or sum(size for _, size in self._memory.values()) > MEMORY
+            ):
+                self._memory.popitem(last=False)
+
+    def accept(self, run_id: str, job: Job) -> None:
+        """A new job. The caller holds the lock."""
+        self._memory.pop(run_id, None)
+        self.unkept.pop(run_id, None)
+        self.jobs[run_id] = job
+
+    def end(self, run_id: str, view: RunView, kept: bool) -> None:
+        """A job has ended and was kept, or could not be."""
+        with self.changed:
+            self.jobs.pop(run_id, None)
+            self.queue.discard(run_id)
+            if not kept:
+                self.unkept[run_id] = view
+            self.remember(view)
+            self.changed.notify_all()
+
+    def drop(self, run_id: str) -> None:
+        """A job that nobody wants and that never began."""
+        with self.changed:
+            self.jobs.pop(run_id, None)
+            self.queue.discard(run_id)
+            self.changed.notify_all()
+
+    def hear(self, message: Mapping[str, Any]) -> None:
+        """What a worker says of its run."""
+        run_id = str(message.get("key", ""))[:32]
+        with self.changed:
+            job = self.jobs.get(run_id)
+            if job is None or job.key != message["key"] or job.ended:
+                return
+            if job.attempt != message["attempt"]:
+                job.attempt, job.stream, job.events = message["attempt"], Stream(), []
+                job.heard = time.monotonic()
+            job.events += job.stream.feed(message["at"], message["data"])
+            self.changed.notify_all()
+
+    def worker_lost(self, keys: Sequence[str]) -> None:
+        """A worker is gone that had these tasks; Dask gives them to another one."""
+        with self.changed:
+            for key in keys:
+                job = self.jobs.get(key[:32])
+                if job is not None and job.key == key and job.state == RUNNING and not job.ended:
+                    job.begin_anew()
+            self.changed.notify_all()
+
+    def requeue(self, jobs: Mapping[str, Job]) -> list[str]:
+        """Tasks that Dask has lost for good stand at the head of the line again. Returns those that nobody wants any more, dropped."""
+        unwanted = []
+        with self.changed:
+            for run_id, job in jobs.items():
+                job.begin_anew()
+                owners = job.again if job.stopping else job.owners
+                job.state, job.stopping, job.owners, job.again = WAITING, False, owners, set()
+                for owner in owners:
+                    self.queue.put_back(run_id, owner)
+                if not owners:
+                    unwanted.append(run_id)
+                    self.drop(run_id)
+            self.changed.notify_all()
+        return unwanted
+
+
+def with_events(view: RunView, events: Sequence[Event]) -> RunView:
+    """The view with these events, all of its own run."""
+    return replace(view, events=tuple(events), origins=(view.run_id,) * len(events), count=len(events))
+
+
+def from_event(view: RunView, first: int) -> RunView:
+    """The view with its events from `first` on; `count` stays."""
+    first = max(0, first)
+    return replace(view, events=view.events[first:], origins=view.origins[first:])
+
+
+def shown(events: Sequence[Event], last: int | None) -> tuple[Event, ...]:
+    """An ancestor's events up to the record after `last` epochs, from which a continuation went on.
+
+    Cut by place, not by epoch alone: what the ancestor still says while it stops must not lengthen a history that a page has counted.
+    """
+    for number, event in enumerate(events):
+        if event.kind == "progress" and event.epoch == last:  # type: ignore[union-attr]
+            return tuple(events[: number + 1])
+    return tuple(event for event in events if event.kind not in ENDS and getattr(event, "epoch", 0) <= (last or 0))
+
+
+def _bytes(events: Sequence[Event]) -> int:
+    return sum(1_000 + sum(array.nbytes for array in getattr(event, "frame", {}).values()) for event in events)

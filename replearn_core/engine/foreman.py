@@ -1,0 +1,209 @@
+"""The engine's own thread: hands queued runs to Dask, takes their results in, ends those past their limit. See `Engine`."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from replearn_core.engine import work
+from replearn_core.engine.books import Books, Job, with_events
+from replearn_core.engine.dask_side import DaskSide, Lost
+from replearn_core.engine.views import RUNNING, RunView
+from replearn_core.engine.wire import Stream
+from replearn_core.experiment import Problem
+from replearn_core.store import Damaged, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+GRACE = 15.0  # seconds that a run past its limit has to end by itself, before its worker is restarted
+MOST_RESTARTS = 3
+PAUSE = 0.25  # seconds between two rounds, unless something wakes the thread
+
+
+class Foreman:
+    """`task`: what a worker runs. `seconds`: wall-clock limit of a run. `resubmit`: called where a run is wanted again."""
+
+    def __init__(
+        self,
+        books: Books,
+        dask: DaskSide,
+        task: Callable[[work.Order], Mapping[str, Any]],
+        *,
+        seconds: float,
+        device: str,
+        resubmit: Callable[[Job], None],
+    ):
+        self.books, self.dask, self.task = books, dask, task
+        self.seconds, self.device, self._resubmit = seconds, device, resubmit
+        self.closing = threading.Event()
+        self.chores = ThreadPoolExecutor(3, thread_name_prefix="replearn-chore")
+        self._asked = 0.0
+        self._thread = threading.Thread(target=self._work, daemon=True, name="replearn-engine")
+        self._thread.start()
+
+    def stop(self, job: Job) -> None:
+        """Ask a job's worker to end it; asked again every second until it has."""
+        self.chores.submit(self.dask.stop, [job.key])
+
+    def close(self) -> None:
+        self.closing.set()
+        self.dask.wake.set()
+        self._thread.join(5)
+        self.dask.close()
+        self.chores.shutdown(wait=True, cancel_futures=True)
+
+    # ---- the thread ----
+
+    def _work(self) -> None:
+        while not self.closing.is_set():
+            self.dask.wake.wait(PAUSE)
+            self.dask.wake.clear()
+            try:
+                if not self.closing.is_set():
+                    self._round()
+            except Lost as error:
+                log.warning("the scheduler does not answer: %s", error)
+            except Exception:
+                log.exception("the engine's thread goes on after an error")
+                time.sleep(PAUSE)
+
+    def _round(self) -> None:
+        if not self.dask.attend():
+            with self.books.lock:
+                lost = {run_id: job for run_id, job in self.books.jobs.items() if job.state == RUNNING and not job.ended}
+            self._requeue(lost)
+            return
+        self.books.slots = self.dask.slots
+        self._take_in()
+        self._hand_out()
+        self._repeat_stops()
+        self._end_overdue()
+
+    def _hand_out(self) -> None:
+        while True:
+            with self.books.lock:
+                if len(self.books.running()) >= self.dask.slots or (run_id := self.books.queue.pop()) is None:
+                    return
+                job = self.books.jobs[run_id]
+                job.state, job.begun = RUNNING, time.monotonic()
+            try:
+                order = self._order(job)
+                self.books.store.mark(run_id, RUNNING)
+            except (StoreUnavailable, Damaged) as error:
+                self._keep(run_id, job, None, error.problem)
+                continue
+            self.dask.submit(self.task, order)
+
+    def _order(self, job: Job) -> work.Order:
+        """What the worker needs. Raises Damaged."""
+        weights, parent = None, None
+        if job.experiment.continues is not None:
+            parent, epoch = job.experiment.continues
+            found = self.books.store.state(parent, epoch)
+            if found is None:
+                raise Damaged("weights.safetensors")
+            weights = found[:2]
+        return work.Order(job.key, job.experiment.as_json(), self.seconds, self.device, weights, parent)
+
+    def _take_in(self) -> None:
+        """Results go to the store, by another thread."""
+        for key, result, problem in self.dask.ended():
+            with self.books.lock:
+                job = self.books.jobs.get(key[:32])
+                if job is None or job.key != key or job.ended:
+                    continue
+                if result is None and problem is None and job.restarts < MOST_RESTARTS:
+                    self._requeue({key[:32]: job})
+                    continue
+                job.ended = True
+            if result is None and problem is None:
+                problem = Problem("problem.quarantined", "", {"restarts": job.restarts})
+            self.chores.submit(self._keep, key[:32], job, result, problem)
+
+    def _requeue(self, jobs: Mapping[str, Job]) -> None:
+        for run_id in self.books.requeue(jobs):
+            try:
+                self.books.store.mark(run_id, "stopped")
+            except StoreUnavailable:
+                log.warning("that run %s was stopped could not be noted", run_id)
+
+    def _repeat_stops(self) -> None:
+        """Asked again, in case a worker had just been replaced."""
+        if time.monotonic() - self._asked < 1.0:
+            return
+        self._asked = time.monotonic()
+        with self.books.lock:
+            stopping = [job.key for job in self.books.running() if job.stopping]
+        if stopping:
+            self.chores.submit(self.dask.stop, stopping)
+
+    def _end_overdue(self) -> None:
+        """A run that did not end at its limit by itself is ended with its worker."""
+        now = time.monotonic()
+        with self.books.lock:
+            late = {
+                run_id: job
+                for run_id, job in self.books.jobs.items()
+                if job.state == RUNNING and not job.ended and now - job.begun > self.seconds + GRACE
+            }
+            for job in late.values():
+                job.ended = True
+        for run_id, job in late.items():
+            log.warning("run %s did not end at its limit; its worker is restarted", run_id)
+            self.dask.abandon(job.key)
+            self.chores.submit(self._keep, run_id, job, None, self._time_limit())
+
+    # ---- keeping ----
+
+    def _keep(self, run_id: str, job: Job, result: Mapping[str, Any] | None, problem: Problem | None) -> None:
+        """A run has ended: keep it and take it out of the books, whatever happens on the way."""
+        job.ended = True
+        view = RunView(run_id, job.experiment, "failed", None, None, job.restarts, problem)
+        kept = True
+        try:
+            view, files = self._outcome(view, job, result, problem)
+            self.books.store.write(job.experiment, view.events, view.state, problem=view.problem, **files)
+        except StoreUnavailable as error:
+            log.error("run %s could not be kept: %s", run_id, error)
+            kept = False
+        except Exception:
+            log.exception("run %s could not be kept, error id %s", run_id, run_id[:8])
+            view = RunView(run_id, job.experiment, "failed", problem=Problem("problem.run_failed", "", {"error": run_id[:8]}))
+            kept = False
+        self.books.end(run_id, view, kept)
+        if job.again:
+            self._resubmit(job)
+        self.dask.wake.set()
+
+    def _outcome(
+        self, view: RunView, job: Job, result: Mapping[str, Any] | None, problem: Problem | None
+    ) -> tuple[RunView, dict[str, Any]]:
+        """(the view of the ended run, files for the store)."""
+        if result is None:
+            state = "quarantined" if problem is not None and problem.key == "problem.quarantined" else "failed"
+            return _with(with_events(view, job.events), state, problem), {}
+        state, problem = result["state"], Problem(*result["problem"]) if result["problem"] else None
+        if result["timed_out"]:
+            state, problem = "failed", self._time_limit()
+        if state == "finished":
+            self._learn(job)
+        files = {name: result[name] for name in ("weights", "optimizer", "metrics")}
+        return _with(with_events(view, Stream.whole(result["stream"])), state, problem), files
+
+    def _learn(self, job: Job) -> None:
+        """How far estimates are off on this machine."""
+        took = (time.monotonic() - job.heard) / job.estimate
+        with self.books.lock:
+            self.books.factor = min(20.0, max(0.05, 0.7 * self.books.factor + 0.3 * took))
+
+    def _time_limit(self) -> Problem:
+        return Problem("problem.time_limit", "", {"seconds": round(self.seconds)})
+
+
+def _with(view: RunView, state: str, problem: Problem | None) -> RunView:
+    return RunView(
+        view.run_id, view.experiment, state, None, None, view.restarts, problem, view.events, view.count, view.origins
+    )
+

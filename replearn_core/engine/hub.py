@@ -1,0 +1,79 @@
+"""The embedded cluster in one process: a scheduler and the nannies of its workers. Started by `cluster.Embedded`, by command.
+
+`python -m replearn_core.engine.hub --parent PID --workers N` prints one line of JSON with its address and ends with its parent.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+
+import dask
+from distributed import Nanny, Scheduler
+
+from replearn_core.engine.preload import end_with
+
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": 2,  # so the third worker that a run kills is its last
+    "distributed.admin.low-level-log-length": 200,  # bounds the scheduler's memory of our messages: 200 × 56 kB
+    "distributed.admin.log-length": 200,
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.admin.tick.limit": "60s",
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.target": False,  # results are small; never spill them to disk
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.comm.compression": None,
+    "distributed.scheduler.http.routes": [],  # no dashboard and no other page
+    "distributed.worker.http.routes": [],
+}
+
+
+async def serve(workers: int, folder: str) -> None:
+    """Run until SIGTERM or SIGINT."""
+    ending = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, ending.set)
+    async with Scheduler(host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
+        print(json.dumps({"address": scheduler.address, "pid": os.getpid()}), flush=True)
+        nannies = [_nanny(scheduler.address, number, workers, folder) for number in range(workers)]
+        await asyncio.gather(*nannies, return_exceptions=True)
+        await ending.wait()
+        await asyncio.wait([asyncio.ensure_future(nanny.close(timeout=2)) for nanny in nannies], timeout=5)
+
+
+def _nanny(address: str, number: int, workers: int, folder: str) -> Nanny:
+    return Nanny(
+        address,
+        host="127.0.0.1",
+        nthreads=1,
+        name=f"worker-{number}",
+        memory_limit=1 / workers * 0.8 if workers else "auto",
+        local_directory=folder,
+        dashboard=False,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.WARNING,
+        preload=["replearn_core.engine.preload"],
+        death_timeout=30,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--workers", type=int, required=True)
+    parser.add_argument("--folder", required=True)
+    asked = parser.parse_args()
+    if os.getppid() != asked.parent:
+        return
+    end_with(asked.parent)
+    dask.config.set(SETTINGS)
+    logging.getLogger("distributed").setLevel(logging.WARNING)
+    asyncio.run(serve(asked.workers, asked.folder))
+
+
+if __name__ == "__main__":
+    main()

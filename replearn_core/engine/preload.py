@@ -1,0 +1,29 @@
+"""What Dask imports first in each of our workers: prepare it, and end it when the process above it is gone."""
+
+import os
+import threading
+import time
+
+from distributed import Worker
+
+from replearn_core.engine import work
+
+
+def end_with(parent: int) -> None:
+    """Watch the parent process from a thread, and end this process at once when it changes.
+
+    Polled, because PR_SET_PDEATHSIG is tied to the parent's *thread* and exists on Linux only.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="replearn-parent-watch").start()
+
+
+def dask_setup(worker: Worker) -> None:
+    """Dask's hook, called once as the worker starts."""
+    end_with(os.getppid())
+    work.prepare(worker)

@@ -1,0 +1,304 @@
+"""What a run is seen doing on held-out data: the frames and cheap measures while it trains, all measures at its end.
+
+Called by `training.py` only. Nothing here touches the randomness of training, so looking does not change a run.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from replearn_core import measures
+from replearn_core.codes import active_tolerance
+from replearn_core.corruptions import corrupt
+from replearn_core.datasets import Dataset
+from replearn_core.events import Baseline, Frame, Progress, Started
+from replearn_core.experiment import INFERRED_CODES, Experiment, macs
+from replearn_core.networks import Autoencoder, Pass
+from replearn_core.penalties import Terms
+from replearn_core.strategies import Phase
+
+LIVE_SAMPLES = 256  # held-out samples behind the curves
+LIVE_SAMPLES_INFERRED = 64  # where each costs an inference
+SHOWN_IMAGES = 12
+SHOWN_POINTS = 300
+SHOWN_FEATURES = 36
+SHOWN_UNITS = 64
+SHOWN_SAMPLES = 48
+SPECTRUM_COST = 150  # a spectrum is drawn after this many times its own work
+FRAME_BYTES = 48_000  # of one array, so that a frame travels in few messages
+FINAL_SAMPLES = 1_000  # for measures that compare all pairs
+PROBE_SAMPLES = 5_000  # labelled training samples of "all labels", at most
+FEW_LABELS = 10  # per class
+
+
+class Window(Protocol):
+    """What `training` hands over: the objective's terms since the last recorded moment."""
+
+    def means(self) -> list[float]: ...
+    def speed(self) -> float: ...
+
+
+class View:
+    """The held-out samples of one run and what can be drawn of them; `seen` is one draw of noise, kept for the whole film."""
+
+    def __init__(self, e: Experiment, network: Autoencoder, data: Dataset, x_test: Tensor, noise: Generator):
+        self.e, self.network, self.data, self.x_test = e, network, data, x_test
+        shown = chosen(data.y_test, SHOWN_POINTS if e.data.kind == "points" else min(SHOWN_IMAGES, FRAME_BYTES // e.data.size))
+        live = LIVE_SAMPLES_INFERRED if e.code in INFERRED_CODES else LIVE_SAMPLES
+        rest = np.setdiff1d(np.arange(len(x_test)), shown)[: max(0, live - len(shown))]
+        self.shown = shown
+        self.x = x_test[torch.from_numpy(np.concatenate([shown, rest]))]  # (V, D), the shown ones first
+        self.noise_seed = noise.initial_seed()
+        self.seen = corrupt(self.x, e.corruption, self._noise())
+        self.spectrum_due = 0.0
+
+    def started(self, first: int, last: int, samples: int, device: str, phases: Sequence[Phase]) -> Started:
+        names = (self.e.reconstruction, *(term.name for term in self.e.penalties))
+        count = sum(p.numel() for p in self.network.parameters())
+        frame = {"clean": self._pictures(self.x[: len(self.shown)])}
+        if self.e.corruption is not None:
+            frame["seen"] = self._pictures(self.seen[: len(self.shown)])
+        if self.data.y_test is not None:
+            frame["labels"] = self.data.y_test[self.shown].astype(np.int64)
+        return Started(
+            self.e.id,
+            first,
+            last,
+            count,
+            device,
+            samples,
+            len(self.x_test),
+            names,
+            tuple(phases),
+            tuple(self.data.class_names),
+            self.data.source,
+            self.data.licence,
+            frame,
+        )
+
+    def progress(
+        self,
+        phase: Phase,
+        objective: Terms,
+        epoch: float,
+        seconds: float,
+        window: Window | None,
+        work: float,
+        state: Mapping[str, Any] | None = None,
+    ) -> Progress:
+        """One recorded moment. window: the terms since the last one. work: multiply-adds since the run began."""
+        network = self.network
+        network.eval()
+        p = self._held_out_pass(phase, objective)
+        held_out = [float(term(p).detach()) for _, _, term in objective]
+        with torch.no_grad():
+            codes, rebuilt, error = self._codes_and_pictures(p, phase)
+            frame = self._frame(phase, codes, rebuilt, work)
+        codes_array = codes.cpu().numpy()
+        tolerance = active_tolerance(p.code_name)
+        numbers = {
+            "squared_error": error,
+            "l0": measures.l0(codes_array, tolerance),
+            "hoyer": measures.hoyer(codes_array),
+            "dead": int(measures.dead_units(codes_array).sum()),
+            "samples_per_second": window.speed() if window else 0.0,
+        }
+        named = [(name, weight) for name, weight, _ in objective]
+        raw = {} if window is None else {name: value for (name, _), value in zip(named, window.means())}
+        return Progress(
+            float(epoch),
+            seconds,
+            raw,
+            {name: weight * raw[name] for name, weight in named if name in raw},
+            {name: value for (name, _), value in zip(named, held_out)},
+            {name: weight * value for (name, weight), value in zip(named, held_out)},
+            numbers,
+            frame,
+            state,
+        )
+
+    def knows_baseline(self) -> bool:
+        """Whether an earlier run of this process has computed it: then it is told early, else after training, which it would delay."""
+        return baseline_key(self.e) in _of_data
+
+    def baseline(self, x_train: Tensor) -> Baseline:
+        return Baseline(*baseline_errors(self.e, x_train.cpu().numpy(), self.x_test.cpu().numpy()))
+
+    # ---- the pieces of a moment ----
+
+    def _noise(self) -> Generator:
+        return Generator(device=self.x.device).manual_seed(self.noise_seed)
+
+    def _held_out_pass(self, phase: Phase, objective: Terms) -> Pass:
+        target, seen, noise = self.x, self.seen, self._noise()
+        deep = any(name == "contraction" for name, _, _ in objective)
+        if phase.bottom:
+            with torch.no_grad():
+                target = self.network.encode(self.x, 0, phase.bottom)
+            seen = corrupt(target, self.e.corruption, noise)
+        with torch.set_grad_enabled(deep):
+            if deep:
+                seen = seen.detach().requires_grad_()
+            return self.network(seen, target, noise, phase.bottom, phase.top, inference_weights(self.e))
+
+    def _codes_and_pictures(self, p: Pass, phase: Phase) -> tuple[Tensor, Tensor, float]:
+        """Codes of the clean samples (V, K), pictures rebuilt from what was seen (V, D), squared error from the clean ones."""
+        network = self.network
+        if self.e.code in INFERRED_CODES:
+            clean = network.decode(p.features)  # the picture shows prediction: one pass, no inference
+            return p.code, clean, _error(clean, self.x)
+        features = network.encode(self.x, 0, phase.top)
+        clean = network.decode(features, 0, phase.top)
+        if self.e.corruption is None:
+            return features, clean, _error(clean, self.x)
+        return features, network.decode(network.encode(self.seen, 0, phase.top), 0, phase.top), _error(clean, self.x)
+
+    def _frame(self, phase: Phase, codes: Tensor, rebuilt: Tensor, work: float) -> Frame:
+        frame = {"reconstruction": self._pictures(rebuilt[: len(self.shown)])}
+        if self.e.data.kind == "image":
+            frame["filters"] = signed_pictures(first_weights(self.network), self._feature_count(), self.e.data.shape)
+            frame["atoms"] = signed_pictures(self._atoms(codes, phase.top), self._feature_count(), self.e.data.shape)
+        strength = codes[:SHOWN_SAMPLES, :SHOWN_UNITS].abs().cpu().numpy()
+        frame["activity"] = (255 * strength / max(float(strength.max()), 1e-12)).round().astype(np.uint8)
+        counts, edges = np.histogram(codes.cpu().numpy(), bins=40)
+        frame["histogram"], frame["histogram_edges"] = counts, edges.astype(np.float32)
+        if work >= self.spectrum_due:
+            self.spectrum_due = work + SPECTRUM_COST * spectrum_work(self.e)
+            frame["spectrum"] = spectrum(self.network, self.x[:2], phase.top)
+        return frame
+
+    def _atoms(self, codes: Tensor, top: int) -> Tensor:
+        """(m, D): g(h̄ + s_j e_j) − g(h̄) for the first units, with h̄ the mean code and s_j the unit's standard deviation."""
+        mean, spread = codes.mean(dim=0), codes.std(dim=0)
+        steps = torch.diag(spread)[: self._feature_count()]  # (m, K)
+        decoded = self.network.decode(torch.cat([mean[None], mean + steps]), 0, top)
+        return decoded[1:] - decoded[0]
+
+    def _feature_count(self) -> int:
+        return min(SHOWN_FEATURES, FRAME_BYTES // 2 // self.e.data.size)
+
+    def _pictures(self, x: Tensor) -> np.ndarray:
+        """(n, H, W) uint8 of flat images, or (n, D) float32 of points."""
+        array = x.detach().cpu().numpy()
+        if self.e.data.kind == "points":
+            return array.astype(np.float32)
+        return (array.clip(0, 1) * 255).round().astype(np.uint8).reshape(-1, *self.e.data.shape)
+
+
+def chosen(labels: np.ndarray | None, count: int) -> np.ndarray:
+    """Indices of held-out samples to show: the first of each class in turn, until there are `count`."""
+    if labels is None:
+        return np.arange(count)
+    order = np.argsort(labels, kind="stable")
+    rank = np.empty(len(labels), dtype=int)
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        rank[members] = np.arange(len(members))
+    return np.lexsort((labels, rank))[:count]
+
+
+def inference_weights(e: Experiment) -> tuple[float, float] | None:
+    """(λ, γ) of an inferred code's objective, read off its penalties; None for other codes."""
+    if e.code not in INFERRED_CODES:
+        return None
+    weights = {term.name: term.weight for term in e.penalties}
+    return weights.get("l1", 0.0), weights.get("prediction", 0.0)
+
+
+def first_weights(network: Autoencoder) -> np.ndarray:
+    """(m, ...) weights of the encoder's first stage, one row a unit."""
+    stage = network.encoder[0]
+    weight = stage.weight if isinstance(stage, (nn.Linear, nn.Conv2d)) else stage.encoder
+    return weight.detach().cpu().numpy()
+
+
+def signed_pictures(rows: np.ndarray | Tensor, count: int, shape: tuple[int, ...]) -> np.ndarray:
+    """(m, H, W) uint8 with 128 = 0, each row scaled by its own largest magnitude."""
+    rows = rows.cpu().numpy() if isinstance(rows, Tensor) else rows
+    rows = rows[:count]
+    rows = rows.reshape(len(rows), *shape) if rows[0].size == np.prod(shape) else rows[:, 0]
+    peak = np.abs(rows).max(axis=(1, 2), keepdims=True)
+    return (128 + 127 * rows / np.maximum(peak, 1e-12)).round().astype(np.uint8)
+
+
+def spectrum(network: Autoencoder, x: Tensor, top: int | None = None) -> np.ndarray:
+    """(s,) singular values of ∂f/∂x, mean over the images x, descending."""
+    values = measures.jacobian_spectrum(lambda inputs: network.encode(inputs, 0, top), x)
+    return values.mean(axis=0).astype(np.float32)
+
+
+def spectrum_work(e: Experiment) -> float:
+    """Multiply-adds of `spectrum` for two images, about."""
+    small, large = sorted((e.data.size, e.code_size))
+    return 2 * (small * macs(e) + 20 * small * small * large) + 1e8
+
+
+def _error(rebuilt: Tensor, x: Tensor) -> float:
+    return float((rebuilt - x).square().sum() / len(x))
+
+
+# What depends on the data alone, by its key: many runs of a class share it. A few numbers each; bounded by the catalogue.
+_of_data: dict[tuple, Any] = {}
+
+
+def baseline_key(e: Experiment) -> tuple:
+    return "baseline", e.dataset, e.samples, e.code_size
+
+
+def baseline_errors(e: Experiment, x_train: np.ndarray, x_test: np.ndarray) -> tuple[float, float]:
+    """Held-out squared error per image of PCA with the run's code size, and of the mean picture."""
+    key = baseline_key(e)
+    if key not in _of_data:
+        mean = float(np.square(x_test - x_train.mean(axis=0)).sum(axis=1).mean())
+        _of_data[key] = (measures.pca_error(x_train, x_test, e.code_size), mean)
+    return _of_data[key]
+
+
+# ---- at the end ----
+
+
+def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: Tensor, x_test: Tensor) -> dict[str, float]:
+    """All measures of a finished run on held-out data, as numbers by name.
+
+    squared_error, pca_error, mean_error: per image. l0, hoyer: of the codes. dead: units. jacobian: mean ‖J‖_F.
+    probe_few, probe_all: accuracy of a linear probe on the codes; pixels_few, pixels_all: on the raw input.
+    trustworthiness, continuity: of the codes against the input, 5 neighbours.
+    For inferred codes the encoder's one pass is measured; squared_error_inferred and l0_inferred are those of z*.
+    """
+    network.eval()
+    with torch.no_grad():
+        codes, train_codes = network.encode(x_test), network.encode(x_train[:PROBE_SAMPLES])
+        numbers = {"squared_error": _error(network.decode(codes), x_test)}
+        if (weights := inference_weights(e)) is not None:
+            inferred = network.infer(x_test[:FINAL_SAMPLES], *weights)
+            numbers["squared_error_inferred"] = _error(network.decode(inferred), x_test[:FINAL_SAMPLES])
+            numbers["l0_inferred"] = measures.l0(inferred.cpu().numpy(), active_tolerance("linear"))
+    pixels, test_pixels = x_train.cpu().numpy(), x_test.cpu().numpy()
+    numbers["pca_error"], numbers["mean_error"] = baseline_errors(e, pixels, test_pixels)
+    h = codes.cpu().numpy()
+    numbers["l0"] = measures.l0(h, active_tolerance(e.code))
+    numbers["hoyer"] = measures.hoyer(h)
+    numbers["dead"] = float(measures.dead_units(h).sum())
+    numbers["jacobian"] = measures.mean_jacobian_norm(network.encode, x_test[:64])
+    few = slice(0, FINAL_SAMPLES)
+    numbers["trustworthiness"] = measures.trustworthiness(test_pixels[few], h[few], 5)
+    numbers["continuity"] = measures.continuity(test_pixels[few], h[few], 5)
+    if data.y_train is not None:
+        numbers |= _probes("probe", train_codes.cpu().numpy(), h, data, e.seed)
+        key = ("pixels", e.dataset, e.samples, e.seed)
+        if key not in _of_data:
+            _of_data[key] = _probes("pixels", pixels[:PROBE_SAMPLES], test_pixels, data, e.seed)
+        numbers |= _of_data[key]
+    return {name: float(value) for name, value in numbers.items()}
+
+
+def _probes(name: str, train: np.ndarray, test: np.ndarray, data: Dataset, seed: int) -> dict[str, float]:
+    y_train, y_test = data.y_train[: len(train)], data.y_test
+    numbers = {f"{name}_all": measures.linear_probe(train, y_train, test, y_test)}
+    if np.bincount(y_train)[np.unique(y_train)].min() >= FEW_LABELS:
+        draws = measures.few_label_probe(train, y_train, test, y_test, FEW_LABELS, [seed, seed + 1, seed + 2])
+        numbers[f"{name}_few"] = float(draws.mean())
+    return numbers

@@ -1,0 +1,116 @@
+"""How strongly an encoder answers to small changes: Jacobian spectrum, norm, and finite steps. Called by pages and training.
+
+`encode` is a torch callable (B, *shape) -> (B, K) that treats samples independently: a network in eval mode, since batch
+statistics and dropout are not functions of one sample. Inputs may be NumPy arrays or tensors (on the encoder's device).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from replearn_core.measures.checks import finite, non_negative, whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Encode = Callable[[Tensor], Tensor]
+
+JACOBIAN_NUMBERS = 2**22  # held at once: 16 MB of float32, so that a large batch cannot fill a worker's memory
+
+
+def jacobian_spectrum(encode: Encode, x: Any) -> np.ndarray:
+    """Singular values of J = ∂encode/∂x at each sample: (B, min(K, D)), descending; D = features of one sample.
+
+    A contractive encoder keeps few of them large: the directions along the manifold (Rifai et al. 2011, ICML, section 5).
+    Unit: code units per input unit. ValueError: bad shape, no samples, NaN or Inf in x or J.
+    """
+    import torch
+
+    with torch.no_grad():
+        parts = [torch.linalg.svdvals(jacobian).cpu().numpy() for jacobian in _jacobians(encode, x)]
+    return np.concatenate(parts)
+
+
+def mean_jacobian_norm(encode: Encode, x: Any) -> float:
+    """Mean over samples of ‖J(x)‖_F, J = ∂encode/∂x. The norm itself, *not* squared, unlike the contraction penalty.
+
+    The column 'mean ‖J‖_F' of Rifai et al. (2011), ICML, table 1. Unit: code units per input unit. Errors as
+    `jacobian_spectrum`.
+    """
+    import torch
+
+    with torch.no_grad():
+        norms = [torch.linalg.vector_norm(jacobian, dim=(1, 2)).double().cpu() for jacobian in _jacobians(encode, x)]
+    return float(torch.cat(norms).mean())
+
+
+def sensitivity(encode: Encode, x: Any, radius: float, directions: int, seed: int) -> float:
+    """Mean of ‖encode(x + r u) − encode(x)‖ / r over samples and `directions` random unit vectors u: code shift per step.
+
+    What `mean_jacobian_norm` cannot see: steps of finite length r (in input units), past the linear range. As r → 0 its
+    square tends to ‖J‖²_F / D on average. Each sample has its own directions, drawn from `seed`, the same on every device.
+    ValueError: bad shape, radius not above 0, directions below 1, NaN or Inf.
+    """
+    import torch
+
+    if non_negative("radius", radius) == 0:
+        raise ValueError("radius must be above 0, not 0")
+    whole("directions", directions, 1)
+    x = _tensor(x)
+    generator = torch.Generator().manual_seed(seed)
+    shifts = []
+    with torch.no_grad():
+        here = _codes(encode, x)
+        for _ in range(directions):
+            step = torch.randn(len(x), x[0].numel(), generator=generator)  # (B, D)
+            step = radius * step / torch.linalg.vector_norm(step, dim=1, keepdim=True)
+            there = _codes(encode, x + step.reshape(x.shape).to(x))
+            shifts.append(torch.linalg.vector_norm(there - here, dim=1) / radius)
+    return _finite_mean(torch.stack(shifts))
+
+
+def _finite_mean(values: Tensor) -> float:
+    return float(finite("the code shift", values.cpu().numpy()).mean(dtype=np.float64))
+
+
+def _jacobians(encode: Encode, x: Any) -> Iterator[Tensor]:
+    """Chunks (b, K, D) of ∂encode/∂x; by rows of J when the code is the smaller side, by columns otherwise."""
+    import torch
+
+    x = _tensor(x)
+    with torch.no_grad():
+        outputs, inputs = _codes(encode, x[:1]).shape[1], x[0].numel()
+    derive = torch.func.jacrev if outputs <= inputs else torch.func.jacfwd
+    per_sample = torch.func.vmap(derive(lambda sample: encode(sample.unsqueeze(0)).squeeze(0)))
+    for chunk in x.split(max(1, JACOBIAN_NUMBERS // (outputs * inputs))):
+        with warnings.catch_warnings():  # forward mode makes torch use its own torch.jit.script, which it deprecates
+            warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated", category=DeprecationWarning)
+            jacobian = per_sample(chunk).reshape(len(chunk), outputs, inputs)
+        finite("the Jacobian", jacobian.cpu().numpy())
+        yield jacobian
+
+
+def _tensor(x: Any) -> Tensor:
+    """x as a floating-point tensor (B, *shape) that carries no gradient; ValueError when it is none."""
+    import torch
+
+    tensor = x.detach() if isinstance(x, torch.Tensor) else torch.from_numpy(finite("x", x).copy())
+    if not tensor.is_floating_point():
+        tensor = tensor.float()
+    if tensor.ndim < 2 or not tensor.numel():
+        shape = tuple(tensor.shape)
+        raise ValueError(f"x must have at least one sample and features after the first axis, not the shape {shape}")
+    if not bool(torch.isfinite(tensor).all()):
+        finite("x", tensor.cpu().numpy())
+    return tensor
+
+
+def _codes(encode: Encode, x: Tensor) -> Tensor:
+    codes = encode(x)
+    if codes.ndim != 2 or len(codes) != len(x):
+        raise ValueError(f"encode must return ({len(x)}, units) for {len(x)} samples, not {tuple(codes.shape)}")
+    return codes

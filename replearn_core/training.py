@@ -1,0 +1,283 @@
+"""THE loop: `train(experiment, data)` is a generator of events; it reads top to bottom. Called by workers, the command line and tests."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from replearn_core import strategies
+from replearn_core.corruptions import corrupt
+from replearn_core.datasets import Dataset
+from replearn_core.evaluation import LIVE_SAMPLES, LIVE_SAMPLES_INFERRED, View, final_measures, inference_weights
+from replearn_core.events import Diverged, Event, Finished, PhaseBegan, Stopped
+from replearn_core.experiment import INFERRED_CODES, Experiment, macs
+from replearn_core.networks import Autoencoder, unit_atoms
+from replearn_core.penalties import Terms, terms
+from replearn_core.strategies import Phase
+
+RECORDS = 100  # recorded moments of a run, about: so long a film is light to carry and to scrub
+RECORD_COST = 25  # a moment is recorded after this many times its own work, so that looking costs a few percent
+MACS_A_SECOND = 4e10  # of one core of a small machine; only ratios of work matter
+STEP_OVERHEAD = 1.8e-4 * MACS_A_SECOND
+RECORD_OVERHEAD = 1.5e-3 * MACS_A_SECOND
+LONGEST_SILENCE = 0.4 * MACS_A_SECOND  # between two pictures
+GATHERED = 1_024  # samples brought into order at a time: few gathers, and no second copy of a large data set
+PURPOSES = {"weights": 1, "order": 2, "noise": 3, "held_out": 4}
+
+
+def train(
+    experiment: Experiment,
+    data: Dataset,
+    *,
+    device: str = "auto",
+    weights: Mapping[str, Tensor] | None = None,
+    wanted: Callable[[], bool] = lambda: True,
+    phases: Sequence[Phase] | None = None,
+) -> Iterator[Event]:
+    """Train, and say what happens: Started, PhaseBegan, Progress …, then Finished, Stopped or Diverged.
+
+    data: arrays (N, *shape) in [0, 1]. weights: the state that `experiment.continues` names, as a Progress carried it.
+    wanted: asked between batches; False ends the run with the state of its last recorded whole epoch.
+    phases: instead of those of `experiment.strategy`, laid over the epochs from 0 on.
+    Equal experiments give equal numbers, bit for bit, on one machine with one thread. ValueError: weights that do not fit.
+    """
+    e, where, began = experiment, choose_device(device), time.perf_counter()
+    first = e.continues[1] if e.continues else 0
+    plan = strategies.phases(e) if phases is None else tuple(phases)
+    last = sum(phase.epochs for phase in plan)
+
+    x_train = flat(data.x_train[: e.train_size], where)  # (N, D)
+    x_test = flat(data.x_test, where)
+    network = Autoencoder(e, generator(e.seed, "weights"))
+    centre(network, x_train.cpu())
+    if weights is not None:
+        load(network, weights)
+    network.to(where)
+    view = View(e, network, data, x_test, generator(e.seed, "held_out", device=where))
+    yield view.started(first, last, len(x_train), where.type, plan)
+
+    if told := view.knows_baseline():
+        yield view.baseline(x_train)
+
+    kept, state, work, ends = first, None, 0.0, 0
+    for phase in plan:
+        starts, ends = ends, ends + phase.epochs
+        if ends <= first or not phase.epochs:
+            continue
+        objective = terms(e.reconstruction if phase.bottom == 0 else "squared_error", e.penalties)
+        trained = parameters(network, phase)
+        optimiser = make_optimiser(e, phase, trained, weights if first > starts else None)
+        probed = any(name == "contraction" for name, _, _ in objective) and (phase.top - phase.bottom > 1 or e.network == "conv")
+        inference, atoms = inference_weights(e), unit_atoms(e)
+        yield PhaseBegan(phase.name, max(starts, first), tuple(trained))
+        with torch.no_grad():  # what lies below is frozen in this phase: its features are computed once
+            x = network.encode(x_train, 0, phase.bottom) if phase.bottom else x_train
+        steps, step_work = math.ceil(len(x) / e.batch_size), work_of_step(e)
+        whole, within = moments(e, steps, first, last)
+        window = Window(objective, where)
+
+        for epoch in range(max(starts, first), ends):
+            if state is None:
+                state = keep(network, optimiser)
+                yield view.progress(phase, objective, epoch, time.perf_counter() - began, None, work, state)
+            order = torch.randperm(len(x), generator=generator(e.seed, "order", epoch)).to(where)
+            noise = generator(e.seed, "noise", epoch, where)
+            network.train()
+            for step, batch in enumerate(batches(x, order, e.batch_size), 1):  # batch (B, D)
+                if not wanted():
+                    yield Stopped(kept, state)
+                    return
+                seen = corrupt(batch, e.corruption, noise)
+                if probed:
+                    seen = seen.detach().requires_grad_()
+                p = network(seen, batch, noise, phase.bottom, phase.top, inference)
+                values = [term(p) for _, _, term in objective]
+                loss = values[0]
+                for (_, weight, _), value in zip(objective[1:], values[1:]):
+                    loss = loss + weight * value
+                for parameter in trained.values():
+                    parameter.grad = None  # optimiser.zero_grad() does this at the price of a small layer
+                loss.backward()
+                optimiser.step()
+                if atoms:
+                    network.normalise_atoms(phase.top)
+                window.add(values, len(batch))
+                work += step_work
+                if step in within:
+                    seconds = time.perf_counter() - began
+                    yield view.progress(phase, objective, epoch + step / steps, seconds, window, work)
+                    window = Window(objective, where)
+                    network.train()
+            broken = window.broken() or ("weights" if epoch + 1 in whole and not finite(network) else None)
+            if broken:
+                yield Diverged(kept, broken, state)
+                return
+            if epoch + 1 in whole or epoch + 1 == ends:
+                kept, state = epoch + 1, keep(network, optimiser)
+                yield view.progress(phase, objective, kept, time.perf_counter() - began, window, work, state)
+                window = Window(objective, where)
+    if not told:
+        yield view.baseline(x_train)
+    yield Finished(kept, time.perf_counter() - began, final_measures(e, network, data, x_train, x_test), state)
+
+
+# ---- what a run is made of ----
+
+
+def choose_device(name: str) -> torch.device:
+    """"auto" is CUDA where there is one, else the CPU. RuntimeError from torch for a device that is not there."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+def flat(images: np.ndarray, device: torch.device) -> Tensor:
+    """(N, D) on the device. On the CPU it shares the data set's memory, which is read only, and nothing here writes to it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(images).flatten(1).to(device)
+
+
+def batches(x: Tensor, order: Tensor, size: int) -> Iterator[Tensor]:
+    """Rows of x in this order, `size` at a time: slices of gathers of many batches, since one gather a batch costs more."""
+    for block in order.split(size * max(1, GATHERED // size)):
+        yield from x[block].split(size)
+
+
+def generator(seed: int, purpose: str, epoch: int = 0, device: torch.device | str = "cpu") -> Generator:
+    """A generator of its own for each purpose and epoch: a penalty switched on changes no other draw, and a run resumes exactly."""
+    key = (seed * 8 + PURPOSES[purpose]) * 2**20 + epoch
+    return Generator(device=device).manual_seed(key % (2**63 - 1))
+
+
+@torch.no_grad()
+def centre(network: Autoencoder, x: Tensor) -> None:
+    """Start the picture's bias at the mean of the training data, so that the first picture is the mean and not grey noise."""
+    bias = network.decoder[0].bias
+    mean = x.mean(dim=0)
+    if network.experiment.network == "conv":
+        mean = mean.mean().expand_as(bias)  # one number for the whole picture
+    if network.experiment.reconstruction == "cross_entropy":
+        mean = torch.logit(mean.clamp(0.02, 0.98))
+    bias.copy_(mean)
+
+
+def load(network: Autoencoder, state: Mapping[str, Tensor]) -> None:
+    """Put a kept state's weights into a network. ValueError names the tensor that is missing or of another shape."""
+    own = network.state_dict()
+    for name, value in own.items():
+        if name not in state:
+            raise ValueError(f"the state has no tensor {name!r}")
+        if state[name].shape != value.shape:
+            raise ValueError(f"{name!r} is {tuple(state[name].shape)}, the network needs {tuple(value.shape)}")
+    network.load_state_dict({name: state[name] for name in own})
+
+
+def parameters(network: Autoencoder, phase: Phase) -> dict[str, Tensor]:
+    """The parameters that a phase trains, by name; all others are frozen here."""
+    inside = range(phase.bottom, phase.top)
+    trained = {}
+    for name, parameter in network.named_parameters():
+        part, _, rest = name.partition(".")
+        level = int(rest.split(".")[0]) if part in ("encoder", "decoder") else network.levels - 1  # gain belongs to the code
+        parameter.requires_grad_(level in inside and phase.trains(name))
+        if parameter.requires_grad:
+            trained[name] = parameter
+    return trained
+
+
+def make_optimiser(e: Experiment, phase: Phase, trained: Mapping[str, Tensor], state: Mapping[str, Tensor] | None):
+    """Adam (Kingma & Ba 2014), fused, one group per learning rate; with the moments of `state` where it has them."""
+    rates = sorted({phase.rate(name) for name in trained})
+    groups = [
+        {"params": [p for name, p in trained.items() if phase.rate(name) == rate], "lr": e.learning_rate * rate} for rate in rates
+    ]
+    optimiser = torch.optim.Adam(groups, lr=e.learning_rate, fused=True)
+    for name, parameter in trained.items():
+        if state is not None and f"optimizer.exp_avg.{name}" in state:
+            optimiser.state[parameter] = {
+                "step": state["optimizer.step"].clone().to(parameter.device),
+                "exp_avg": state[f"optimizer.exp_avg.{name}"].clone().to(parameter.device),
+                "exp_avg_sq": state[f"optimizer.exp_avg_sq.{name}"].clone().to(parameter.device),
+            }
+    return optimiser
+
+
+def keep(network: Autoencoder, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """A copy, on the CPU, of all that is needed to go on: weights by name, and Adam's moments as `optimizer.<moment>.<name>`."""
+    state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+    for name, parameter in network.named_parameters():
+        moments_of = optimiser.state.get(parameter)
+        if moments_of:
+            state["optimizer.step"] = moments_of["step"].detach().cpu().clone()
+            for moment in ("exp_avg", "exp_avg_sq"):
+                state[f"optimizer.{moment}.{name}"] = moments_of[moment].detach().cpu().clone()
+    return state
+
+
+def finite(network: Autoencoder) -> bool:
+    return all(bool(torch.isfinite(p).all()) for p in network.parameters())
+
+
+class Window:
+    """Sums of the objective's terms since the last recorded moment."""
+
+    def __init__(self, objective: Terms, device: torch.device):
+        self.sums = [torch.zeros((), device=device) for _ in objective]
+        self.names = [name for name, _, _ in objective]
+        self.steps, self.samples, self.began = 0, 0, time.perf_counter()
+
+    def add(self, values: Sequence[Tensor], samples: int) -> None:
+        for total, value in zip(self.sums, values):
+            total += value.detach()
+        self.steps += 1
+        self.samples += samples
+
+    def means(self) -> list[float]:
+        return [float(total) / self.steps for total in self.sums]
+
+    def speed(self) -> float:
+        """Samples a second."""
+        return self.samples / max(time.perf_counter() - self.began, 1e-9)
+
+    def broken(self) -> str | None:
+        """Name of the first term that is not finite."""
+        return next((name for name, total in zip(self.names, self.sums) if not math.isfinite(float(total))), None)
+
+
+# ---- which moments are recorded ----
+
+
+def work_of_step(e: Experiment) -> float:
+    """Multiply-adds of one training step, with a step's fixed cost in the same unit."""
+    per_sample = 3 * macs(e)
+    if any(term.name == "contraction" for term in e.penalties):
+        per_sample *= 2
+    if e.code in INFERRED_CODES:
+        per_sample += 2 * e.code_options["steps"] * e.data.size * e.code_size
+    return STEP_OVERHEAD + e.batch_size * per_sample
+
+
+def work_of_record(e: Experiment) -> float:
+    inferred = e.code in INFERRED_CODES
+    per_sample = 2 * macs(e) + (2 * e.code_options["steps"] * e.data.size * e.code_size if inferred else 0)
+    return RECORD_OVERHEAD + (LIVE_SAMPLES_INFERRED if inferred else LIVE_SAMPLES) * per_sample
+
+
+def moments(e: Experiment, steps: int, first: int, last: int) -> tuple[set[int], set[int]]:
+    """(epochs after which, steps within each epoch at which) a moment is recorded; `steps` to an epoch.
+
+    A gap is long enough for a record to cost a few percent, short enough for two pictures a second, and early gaps are
+    shorter: there the shape changes most. It follows from the experiment alone, never from the clock.
+    """
+    step = work_of_step(e)
+    gap = max(RECORD_COST * work_of_record(e) / step, steps * last / RECORDS)  # in steps
+    gap = max(1.0, min(gap, LONGEST_SILENCE / step))
+    early = {first + 2**i for i in range(12)}
+    if gap > steps / 2:
+        every = max(1, round(gap / steps))
+        return {epoch for epoch in range(1, last + 1) if epoch % every == 0 or (epoch in early and epoch - first < every)} | {last}, set()
+    parts = round(steps / gap)
+    return set(range(1, last + 1)), {round(i * steps / parts) for i in range(1, parts)}

@@ -1,0 +1,396 @@
+"""The film component alone, in a real Chromium: what it draws, how its time moves, what Python hears, and what it does in trouble.
+
+Served by `film_app.py`, whose frames are made up. Values on the screen are compared with the bytes that the server sent.
+"""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pages.ui import palette
+from pages.ui.components.film import joined_modules, valid_epoch
+
+playwright = pytest.importorskip("playwright.sync_api")
+HERE = Path(__file__).parent
+FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync".split()
+MOMENTS = 30
+SCANNING = """(canvas) => {  // the bytes of one canvas: {width, height, data}
+  const {width, height} = canvas;
+  return {width, height, data: Array.from(canvas.getContext('2d').getImageData(0, 0, width, height).data)};
+}"""
+WATCHING = """(slider) => { window.seen = []; new MutationObserver(() => {
+  if (Number(slider.max) > 0 && window.seen.at(-1) !== Number(slider.value)) window.seen.push(Number(slider.value));
+}).observe(slider, {attributes: true}); }"""
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def served(*flags: str, path: str = ""):
+    """The address of a fresh server, which ends with the generator."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", str(HERE / "film_app.py"), f"--server.port={port}", *flags]
+    fixed = ["--server.address=127.0.0.1", "--server.headless=true", "--browser.gatherUsageStats=false", "--server.fileWatcherType=none"]
+    process = subprocess.Popen([*command, *fixed], cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}{path}"
+    try:
+        wait_for(lambda: answers(f"{address}/_stcore/health"))
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def answers(address: str) -> bool:
+    try:
+        return urllib.request.urlopen(address, timeout=2).status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def wait_for(true, seconds: float = 30.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"still not so after {seconds} s"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def server():
+    yield from served()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    binary = shutil.which("chromium")
+    assert binary, "these tests need Chromium: apt-get install chromium"
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=binary, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def context_with(chromium):
+    """One context for each set of options, so that Streamlit's own scripts are fetched and compiled once and not for each test."""
+    contexts = {}
+
+    def get(options):
+        key = json.dumps(options, sort_keys=True)
+        if key not in contexts:
+            contexts[key] = chromium.new_context(**{"viewport": {"width": 900, "height": 900}} | options)
+        return contexts[key]
+
+    yield get
+    for context in contexts.values():
+        context.close()
+
+
+@pytest.fixture
+def visit(context_with, server):
+    """Opens the film on a page of its own; at the end no console may have complained of anything but what was allowed."""
+    pages, complaints = [], []
+    allowed = ["willReadFrequently"]  # the readings of these tests, not of the component
+
+    def open_page(query: str, *, address: str = server, path: str = "/", allow: str = "", **options):
+        if allow:
+            allowed.append(allow)
+        page = context_with(options).new_page()
+        pages.append(page)
+        page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(f"{said.text} {said.location}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: request.url.startswith((address, "data:", "blob:")) or complaints.append(request.url))
+        page.goto(f"{address}{path}?{query}")
+        page.locator(".film").wait_for(state="attached")
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert [text for text in complaints if not any(re.search(pattern, text) for pattern in allowed)] == []
+
+
+def slider(page):
+    return page.get_by_role("slider")
+
+
+def shows(page, text: str, timeout: float = 15_000):
+    page.locator(".film").get_by_text(text).first.wait_for(timeout=timeout)
+
+
+def hears(page, epoch: str):
+    page.get_by_text(f"Python heard {epoch},").wait_for(timeout=10_000)
+
+
+def script_runs(page) -> int:
+    return int(page.get_by_text("Python heard").inner_text().rsplit(" ", 1)[1])
+
+
+def sent(server: str, run: str) -> list[dict]:
+    """The film as bytes, read after docs/architecture.md and not with the component's own code."""
+    data = urllib.request.urlopen(f"{server}/api/runs/{run}/film?since=0").read()
+    length = int.from_bytes(data[:4], "little")
+    header = json.loads(data[4 : 4 + length])
+    for record in header["records"]:
+        for name, spec in record["arrays"].items():
+            count = int(np.prod(spec["shape"]))
+            array = np.frombuffer(data, spec["dtype"], count, 4 + length + spec["offset"])
+            record["arrays"][name] = array.reshape(spec["shape"])
+    return header["records"]
+
+
+def three_digits(value: float) -> str:
+    return f"{value:#.3g}"
+
+
+def counts(server: str, run: str) -> dict[str, int]:
+    return json.loads(urllib.request.urlopen(f"{server}/api/test/counts/{run}").read())
+
+
+# ---- what is drawn ----
+
+
+def test_a_finished_film_rests_at_its_newest_moment_and_says_its_error(visit, server):
+    page = visit("runs=quick1&view=images")
+    shows(page, "Epoch 30")
+    clean, made = (array.astype(float) / 255 for array in (sent(server, "quick1")[0]["arrays"]["clean"], sent(server, "quick1")[-1]["arrays"]["reconstruction"]))
+    errors = ((clean - made) ** 2).sum(axis=(1, 2))
+    assert f"mean squared error {three_digits(errors.mean())}" in page.locator(".film figcaption").inner_text()
+    assert page.locator(".film .numbers span").all_inner_texts() == [three_digits(error) for error in errors]
+    label = page.locator(".film .images canvas").get_attribute("aria-label")
+    assert three_digits(errors.mean()) in label and "epoch 30" in label
+    hears(page, "None")
+
+
+@pytest.mark.parametrize("ratio", [1, 1.5, 2])
+def test_each_image_pixel_is_a_sharp_square_of_its_own_value(visit, server, ratio):
+    page = visit("runs=quick2&view=images", device_scale_factor=ratio)
+    shows(page, "Epoch 30")
+    shot = page.locator(".film .images canvas").evaluate(SCANNING)
+    pixels = np.array(shot["data"], np.uint8).reshape(shot["height"], shot["width"], 4)
+    clean = sent(server, "quick2")[0]["arrays"]["clean"][0]  # (8, 8), the first tile of the first row
+    factor = next(f for f in range(64, 1, -1) if shot["height"] >= 3 * 8 * f)
+    drawn = pixels[: 8 * factor, : 8 * factor, 0].reshape(8, factor, 8, factor)
+    inside = drawn[:, 1:-1, :, 1:-1]  # without the hairline
+    assert (inside == clean[:, None, :, None]).all()
+    css = page.locator(".film .images canvas").bounding_box()
+    assert css["width"] * ratio == pytest.approx(shot["width"], abs=0.01), "the canvas is shown pixel by pixel"
+
+
+def test_zero_of_a_feature_has_the_colour_of_the_panel_and_the_toggle_shows_the_atoms(visit, server):
+    page = visit("runs=quick3&view=features", color_scheme="light")
+    shows(page, "Epoch 30")
+    canvas = page.locator(".film .features canvas")
+    filters = sent(server, "quick3")[-1]["arrays"]["filters"]
+    row, column = np.argwhere(filters[0] == 128)[0] if (filters[0] == 128).any() else np.argwhere(np.abs(filters[0].astype(int) - 128) < 2)[0]
+    side = page.locator(".film .features canvas").evaluate("canvas => canvas.height") // 3 // 8
+    before = canvas.evaluate(SCANNING)
+    pixel = np.array(before["data"]).reshape(before["height"], before["width"], 4)[row * side + side // 2, column * side + side // 2]
+    panel = [int(palette.LIGHT.panel[i : i + 2], 16) for i in (1, 3, 5)]
+    assert np.abs(pixel[:3] - panel).max() <= 6
+    page.get_by_role("button", name="Decoder atoms").click()
+    page.wait_for_timeout(100)
+    assert canvas.evaluate(SCANNING)["data"] != before["data"]
+    assert page.get_by_role("button", name="Decoder atoms").get_attribute("aria-pressed") == "true"
+
+
+def test_several_runs_share_one_row_of_clean_images(visit):
+    page = visit("runs=masked1,weak1&view=images")
+    page.locator(".film figure").nth(2).wait_for()
+    rows = [figure.locator(".row-labels span").all_inner_texts() for figure in page.locator(".film figure").all()]
+    assert rows == [["Clean"], ["Seen", "Rebuilt", "Error"], ["Rebuilt", "Error"]]
+    widths = page.locator(".film .images canvas").evaluate_all("all => all.map(canvas => canvas.width)")
+    assert len(set(widths)) == 1, "the same columns under each other"
+
+
+def test_points_in_space_can_be_turned_by_the_keyboard(visit):
+    page = visit("runs=points3&view=images")
+    shows(page, "300 points")
+    canvas = page.locator(".film canvas")
+    before = canvas.evaluate("canvas => canvas.toDataURL()")
+    canvas.press("ArrowRight")
+    page.wait_for_timeout(100)
+    assert canvas.evaluate("canvas => canvas.toDataURL()") != before
+
+
+def test_an_image_tells_its_error_where_it_is_pointed_at(visit):
+    page = visit("runs=quick4&view=images")
+    shows(page, "Epoch 30")
+    page.locator(".film .images canvas").hover(position={"x": 60, "y": 20})
+    tip = page.locator(".film .tooltip").inner_text()
+    assert re.fullmatch(r"Image 2 \(\d\): squared error [\d.]+", tip)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_its_colours_are_the_palette_s_in_both_themes(visit, scheme):
+    page = visit("runs=quick5&view=images", color_scheme=scheme)
+    shows(page, "Epoch 30")
+    theme = palette.theme(scheme == "dark")
+    assert page.locator(".film").evaluate("film => film.style.getPropertyValue('--muted')") == theme.muted
+
+
+@pytest.mark.parametrize("runs", ["masked2", "masked2,weak2,points3", "large"])
+def test_a_phone_scrolls_one_way_only(visit, runs):
+    page = visit(f"runs={runs}&view=all", viewport={"width": 390, "height": 800}, device_scale_factor=2)
+    shows(page, "Epoch 30")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth") == 0
+    outside = page.locator(".film canvas").evaluate_all("all => all.filter(c => c.getBoundingClientRect().right > innerWidth).length")
+    assert outside == 0
+    assert re.search(r"\d of 12 images", page.locator(".film figcaption").all_inner_texts()[0] + page.locator(".film").inner_text())
+
+
+# ---- time ----
+
+
+def test_a_quick_run_plays_every_moment_in_order_and_python_hears_nothing_of_it(visit):
+    page = visit("runs=&live=1")
+    page.goto(page.url.replace("runs=", "runs=quick6"))
+    slider(page).evaluate(WATCHING)
+    page.wait_for_function(f"window.seen.at(-1) === {MOMENTS - 1}")
+    seen = page.evaluate("window.seen")
+    assert seen == list(range(seen[0], MOMENTS)), "no moment is left out"
+    assert seen[0] < 10, "it was watched from early on"
+    assert script_runs(page) == 1
+
+
+def test_under_reduced_motion_the_newest_moment_is_shown_at_once_but_play_still_plays(visit):
+    page = visit("runs=&live=1", reduced_motion="reduce")
+    page.goto(page.url.replace("runs=", "runs=quick7"))
+    slider(page).evaluate(WATCHING)
+    shows(page, "Epoch 30")
+    assert set(page.evaluate("window.seen")) <= {MOMENTS - 1}
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("window.seen.includes(3)")
+
+
+def test_the_keyboard_scrubs_and_python_hears_where_it_stopped(visit):
+    page = visit("runs=quick8&view=images")
+    shows(page, "Epoch 30")
+    slider(page).press("Home")
+    shows(page, "Epoch 1")
+    hears(page, "1.0")
+    slider(page).press("ArrowRight")
+    slider(page).press("ArrowRight")
+    hears(page, "3.0")
+    assert slider(page).get_attribute("aria-valuetext") == "Epoch 3"
+    page.get_by_role("button", name="One recorded moment back").click()
+    hears(page, "2.0")
+    slider(page).press("End")
+    hears(page, "None")
+
+
+def test_one_sweep_of_the_slider_is_one_message_to_python(visit):
+    page = visit("runs=quick9&view=images")
+    shows(page, "Epoch 30")
+    before = script_runs(page)
+    slider(page).evaluate("s => { for (let i = 25; i >= 4; i--) { s.value = i; s.dispatchEvent(new Event('input')); } }")
+    hears(page, "5.0")
+    page.wait_for_timeout(500)
+    assert script_runs(page) == before + 1
+
+
+def test_space_plays_from_the_beginning_and_pauses(visit):
+    page = visit("runs=quick10&view=images")
+    shows(page, "Epoch 30")
+    slider(page).press(" ")
+    shows(page, "Epoch 4")
+    slider(page).press(" ")
+    stopped = slider(page).get_attribute("aria-valuetext")
+    hears(page, f"{stopped.removeprefix('Epoch ')}.0")
+    assert page.get_by_role("button", name="Play").is_visible()
+
+
+def test_training_the_same_settings_again_plays_the_run_again(visit):
+    page = visit("runs=quick11&view=images")
+    shows(page, "Epoch 30")
+    slider(page).evaluate(WATCHING)
+    page.get_by_role("button", name="Train again").click()
+    page.wait_for_function(f"window.seen.at(-1) === {MOMENTS - 1}")
+    assert page.evaluate("window.seen[0]") < 5
+
+
+def test_a_continuation_goes_on_where_the_two_runs_part_instead_of_from_the_beginning(visit):
+    page = visit("runs=quick12&view=images&live=1")
+    shows(page, "Epoch 30")
+    page.wait_for_function(f"document.querySelector('[data-testid=stBidiComponentRegular]') || true")
+    slider(page).evaluate(WATCHING)
+    page.get_by_role("button", name="Continue the run").click()
+    page.wait_for_function(f"window.seen.length > 3 && window.seen.at(-1) === {MOMENTS - 1}")
+    assert min(page.evaluate("window.seen")) == 9, "the tenth epoch is the last that both have"
+
+
+# ---- states and troubles ----
+
+
+@pytest.mark.parametrize(
+    ("query", "words", "allow"),
+    [
+        ("runs=", "No run yet", ""),
+        ("runs=queued1", "place 2, about 14 s", ""),
+        ("runs=failed1", "The run failed", ""),
+        ("runs=gone1", "This run is not here", "404"),
+    ],
+)
+def test_a_run_without_pictures_says_in_words_how_it_stands(visit, query, words, allow):
+    page = visit(query + "&view=images", allow=allow)
+    shows(page, words)
+    assert slider(page).is_disabled()
+
+
+def test_a_server_that_is_away_leaves_the_picture_and_is_asked_again(visit, server):
+    page = visit("runs=forever1&view=images", allow="503")
+    shows(page, "Epoch 10")
+    urllib.request.urlopen(f"{server}/api/test/away/3")
+    shows(page, "The server does not answer")
+    assert page.locator(".film .images canvas").is_visible()
+    page.locator(".film .notice").wait_for(state="hidden", timeout=20_000)
+
+
+def test_a_run_is_asked_for_once_at_a_time_and_no_more_when_it_is_finished_or_gone_from_the_page(visit, server):
+    page = visit("runs=forever2,quick13&view=images")
+    wait_for(lambda: counts(server, "forever2")["asked"] >= 4)
+    assert counts(server, "forever2")["most_at_once"] == 1
+    assert counts(server, "quick13")["asked"] == 2, "once for the film, once to hear that there is no more"
+    page.get_by_text("Without the film").click()
+    page.locator(".film").wait_for(state="detached")
+    page.wait_for_timeout(700)  # an answer may still be on its way
+    asked = counts(server, "forever2")["asked"]
+    page.wait_for_timeout(1_500)
+    assert counts(server, "forever2")["asked"] == asked
+
+
+def test_a_deep_link_under_a_sub_path_finds_the_server(visit):
+    for address in served("--server.baseUrlPath=lab", path="/lab"):
+        page = visit("runs=quick14&view=images", address=address, path="/deep", allow=r"404.*(_stcore/(health|host-config))")
+        shows(page, "Epoch 30")
+
+
+# ---- the Python half ----
+
+
+@pytest.mark.parametrize("value", [None, "12", True, float("nan"), float("inf"), -1, [3], {"epoch": 3}])
+def test_what_a_browser_should_never_send_counts_as_following(value):
+    assert valid_epoch(value) is None
+
+
+def test_the_modules_join_into_one_without_imports_and_with_one_export():
+    source = joined_modules()
+    assert re.findall(r"^(import|export)\b.*", source, re.MULTILINE) == ["export"]
+    assert source.count("export default function film(") == 1
+    names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", source, re.MULTILINE)
+    assert len(names) == len(set(names)), "two modules use one name"
+    assert not re.search(r"https?://(?!www\.w3\.org)", source)
