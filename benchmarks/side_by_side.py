@@ -7,10 +7,32 @@ a warm processor meets all of them alike. A table gives medians, and minimum–m
 import os
 import platform
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-Samples = list[float]
+
+@dataclass(frozen=True)
+class Speed:
+    """Units of work a second: by the wall clock, and by the processor time of this process alone."""
+
+    wall: float
+    processor: float
+
+
+class Watch:
+    """Both clocks, started together."""
+
+    def __init__(self):
+        self.restart()
+
+    def restart(self) -> None:
+        self.wall, self.processor = time.perf_counter(), time.process_time()
+
+    def speed(self, work: float) -> Speed:
+        """Work a second since the start; the watch runs on."""
+        return Speed(work / (time.perf_counter() - self.wall), work / (time.process_time() - self.processor))
 
 
 def one_thread() -> None:
@@ -20,12 +42,12 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def take_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, Samples]:
-    """Each contender's measurements, `rounds` of them. What a contender returns is what is compared."""
+def take_turns(contenders: Mapping[str, Callable[[], Speed]], rounds: int) -> dict[str, list[Speed]]:
+    """Each contender's measurements, `rounds` of them."""
     names = list(contenders)
     for name in names:
         contenders[name]()
-    measured: dict[str, Samples] = {name: [] for name in names}
+    measured: dict[str, list[Speed]] = {name: [] for name in names}
     for i in range(rounds):
         shift = i % len(names)
         for name in names[shift:] + names[:shift]:
@@ -33,19 +55,23 @@ def take_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> di
     return measured
 
 
-def ratios(above: Samples, below: Samples) -> Samples:
-    """above ÷ below, round by round."""
-    return [a / b for a, b in zip(above, below, strict=True)]
+def ratios(above: Sequence[Speed], below: Sequence[Speed], clock: str = "wall") -> list[float]:
+    """above ÷ below by one of the clocks, round by round."""
+    return [getattr(a, clock) / getattr(b, clock) for a, b in zip(above, below, strict=True)]
 
 
-def spread(samples: Sequence[float], digits: int = 2, scale: float = 1.0) -> str:
+def walls(speeds: Sequence[Speed]) -> list[float]:
+    return [speed.wall for speed in speeds]
+
+
+def spread(samples: Sequence[float], digits: int = 2) -> str:
     """`median (minimum–maximum)`."""
-    low, middle, high = (f"{scale * f(samples):,.{digits}f}" for f in (min, statistics.median, max))
+    low, middle, high = (f"{f(samples):,.{digits}f}" for f in (min, statistics.median, max))
     return f"{middle} ({low}–{high})"
 
 
 def verdict(value: float, promise: str, limit: float) -> str:
-    """The promise, and whether the value keeps it: `at least` and `at most`, `below` and `above` the limit."""
+    """The promise (`at least`, `at most`, `above` or `below` the limit), and whether the value keeps it."""
     kept = value >= limit if promise in ("at least", "above") else value <= limit
     return f"{promise} {limit:g}: {'kept' if kept else '**missed**'}"
 
@@ -57,14 +83,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def machine() -> str:
-    """One line: processor, cores, memory, versions."""
-    import numpy
-    import torch
+    """One line: processor, cores, memory, versions, and how busy the machine is at this moment."""
+    from importlib.metadata import version
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}; "
-        f"Python {platform.python_version()}, PyTorch {torch.__version__}, NumPy {numpy.__version__}"
+        f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}; Python {platform.python_version()}, "
+        f"PyTorch {version('torch')}, Streamlit {version('streamlit')}; load average {os.getloadavg()[0]:.1f}"
     )
 
 

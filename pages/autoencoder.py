@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.ui import controls, draft, live, notes
+from pages.ui import buttons, controls, draft, live, notes, runs, six
 
-draft.follow_link(live.known)
+draft.follow_link(runs.known)
 with st.container(key="lab"):
     knobs, picture, beside = st.container(key="lab_knobs"), st.container(key="lab_picture"), st.container(key="lab_notes")
 
@@ -12,22 +12,22 @@ with st.container(key="lab"):
 with knobs:
     with st.container(key="lab_knobs_scroll"):
         controls.notices()
-        missing = controls.choose_data(live.missing_data)
+        missing = controls.choose_data(runs.missing_data)
         controls.choose_variant()
         controls.turn_basic()
         controls.turn_terms()
         controls.turn_more()
     experiment, problems = draft.checked()
-    live.follow_knobs(live.on_screen(), experiment)
-    view = live.on_screen()
-    live.train_row(view, experiment, controls.reason_not_to_train(experiment, problems, missing) or live.engine_problem())
+    runs.follow_knobs(runs.on_screen(), experiment)
+    view = runs.on_screen()
+    buttons.train_row(view, experiment, controls.reason_not_to_train(experiment, problems, missing) or runs.engine_problem())
 
 # ---- the live picture, middle ----
 with picture:
-    live.toolbar(view, experiment)
+    buttons.toolbar(view, experiment)
     live.region(view)
     live.foot(view)
-    live.six()
+    six.show()
 
 # ---- what to notice, right ----
 with beside:

@@ -5,7 +5,8 @@ import json
 import signal
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ WRONG = 2  # exit status for input that cannot be used
 MAX_SETTINGS = 1_000_000
 WORDS = Path(__file__).resolve().parents[1] / "assets" / "i18n" / "en.toml"
 
+Wanted = Callable[[], bool]
 EPILOG = """examples:
   echo '{"dataset": "digits"}' > experiment.json
   python -m replearn_core train experiment.json --out run
@@ -35,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 the run diverged, 2 wrong input, 130 interrupted (and resumable)."""
     asked = _parser().parse_args(arguments)
     try:
-        return asked.run(asked)
+        with _interruptible() as interrupted:
+            return asked.run(asked, lambda: not interrupted)
     except Wrong as wrong:
         problems, shown = [wrong.problem], wrong.shown
     except InvalidExperiment as error:
@@ -43,6 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     line = "; ".join(sentence(problem) for problem in problems)
     print(f"{shown}: {line}" if shown else line, file=sys.stderr)
     return WRONG
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    """Ctrl-C fills the list, from before torch is imported (which it would abort) until the folder is written."""
+    interrupted: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda *_: interrupted.append(1))
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,16 +87,16 @@ def _parser() -> argparse.ArgumentParser:
 # ---- the commands ----
 
 
-def _train(asked: argparse.Namespace) -> int:
+def _train(asked: argparse.Namespace, wanted: Wanted) -> int:
     experiment = Experiment.from_json(_settings(Path(asked.experiment)))
     if experiment.continues is not None:
         raise Wrong(Problem("problem.parent_missing", "continues", dict(zip(("run", "epoch"), experiment.continues))), asked.experiment)
     _check_device(asked.device)
     _claim(asked.out, experiment)
-    return _run(experiment, asked.out, asked.device, asked.quiet)
+    return _run(experiment, asked, asked.out, wanted)
 
 
-def _resume(asked: argparse.Namespace) -> int:
+def _resume(asked: argparse.Namespace, wanted: Wanted) -> int:
     _check_device(asked.device)
     run = _read(asked.folder)
     if run.state == "finished":
@@ -98,10 +112,10 @@ def _resume(asked: argparse.Namespace) -> int:
     except weights.WeightsError as error:
         raise Wrong(error.problem, str(asked.folder)) from None
     _claim(asked.folder, run.experiment)
-    return _run(run.experiment, asked.folder, asked.device, asked.quiet, run.events, state, epoch)
+    return _run(run.experiment, asked, asked.folder, wanted, run.events, state, epoch)
 
 
-def _show(asked: argparse.Namespace) -> int:
+def _show(asked: argparse.Namespace, _: Wanted) -> int:
     run = _read(asked.folder)
     print(f"{run.experiment.id}  {run.state}  {len(run.events)} events")
     print(f"settings  {run.experiment.as_json()}")
@@ -116,7 +130,7 @@ def _show(asked: argparse.Namespace) -> int:
     return 0
 
 
-def _catalog(_: argparse.Namespace) -> int:
+def _catalog(_: argparse.Namespace, __: Wanted) -> int:
     print(json.dumps(catalog.as_json(), indent=1, ensure_ascii=False, default=str))
     return 0
 
@@ -126,9 +140,9 @@ def _catalog(_: argparse.Namespace) -> int:
 
 def _run(
     experiment: Experiment,
+    asked: argparse.Namespace,
     out: Path,
-    device: str,
-    quiet: bool,
+    wanted: Wanted,
     before: Sequence[Event] = (),
     state: dict[str, Any] | None = None,
     epoch: int = 0,
@@ -139,16 +153,14 @@ def _run(
     from replearn_core import datasets, training
 
     torch.set_num_threads(1)
-    stopping: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda *_: stopping.append(1))
-    bar = Bar(experiment, quiet)
+    bar = Bar(experiment, asked.quiet)
     events = _up_to(before, epoch)
     keep: tuple[Any, int] = (state, epoch)
     try:
         data = datasets.load(experiment.dataset, experiment.train_size)
         goes_on = _from(experiment, epoch) if state is not None else experiment
-        for event in training.train(goes_on, data, device=device, weights=state, wanted=lambda: not stopping):
-            if event.kind != "started" or not events:
+        for event in training.train(goes_on, data, device=asked.device, weights=state, wanted=wanted):
+            if not _told(events, event):
                 events.append(event)
             if getattr(event, "state", None) is not None:
                 keep = event.state, int(event.epoch)  # type: ignore[union-attr, arg-type]
@@ -158,7 +170,6 @@ def _run(
         raise Wrong(Problem("problem.dataset_unavailable", "dataset", numbers)) from None
     finally:
         bar.close()
-        signal.signal(signal.SIGINT, previous)
     return _write(experiment, out, events, *keep)
 
 
@@ -185,6 +196,14 @@ def _up_to(events: Sequence[Event], epoch: int) -> list[Event]:
         if event.kind == "progress" and event.epoch == epoch:  # type: ignore[union-attr]
             return list(events[: number + 1])
     return []
+
+
+def _told(events: Sequence[Event], event: Any) -> bool:
+    """Whether a resumed run tells again what its folder has already: how it began, its phase, the moment it goes on from."""
+    same = {"started": (), "baseline": (), "phase": ("name",), "progress": ("epoch",)}
+    if event.kind not in same:
+        return False
+    return any(old.kind == event.kind and all(getattr(old, n) == getattr(event, n) for n in same[event.kind]) for old in events)
 
 
 class Bar:

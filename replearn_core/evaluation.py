@@ -3,6 +3,7 @@
 Called by `training.py` only. Nothing here touches the randomness of training, so looking does not change a run.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -89,13 +90,23 @@ class View:
         work: float,
         state: Mapping[str, Any] | None = None,
     ) -> Progress:
-        """One recorded moment. window: the terms since the last one. work: multiply-adds since the run began."""
+        """One recorded moment. window: the terms since the last one. work: multiply-adds since the run began.
+
+        FloatingPointError names the term, or "weights" or "code", that is not finite.
+        """
         network = self.network
         network.eval()
         p = self._held_out_pass(phase, objective)
         held_out = [float(term(p).detach()) for _, _, term in objective]
+        for (name, _, _), value in zip(objective, held_out):
+            if not math.isfinite(value):
+                raise FloatingPointError(name)
         with torch.no_grad():
             codes, rebuilt, error = self._codes_and_pictures(p, phase)
+            if not (math.isfinite(error) and bool(torch.isfinite(codes).all())):
+                raise FloatingPointError("code")
+            if not all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
+                raise FloatingPointError("weights")
             frame = self._frame(phase, codes, rebuilt, work)
         codes_array = codes.cpu().numpy()
         tolerance = active_tolerance(p.code_name)
@@ -287,18 +298,21 @@ def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: 
     numbers["trustworthiness"] = measures.trustworthiness(test_pixels[few], h[few], 5)
     numbers["continuity"] = measures.continuity(test_pixels[few], h[few], 5)
     if data.y_train is not None:
-        numbers |= _probes("probe", train_codes.cpu().numpy(), h, data, e.seed)
+        numbers |= _probes("probe", train_codes.cpu().numpy(), h, data, e.seed, standardise=True)
         key = ("pixels", e.dataset, e.samples, e.seed)
         if key not in _of_data:
-            _of_data[key] = _probes("pixels", pixels[:PROBE_SAMPLES], test_pixels, data, e.seed)
+            _of_data[key] = _probes("pixels", pixels[:PROBE_SAMPLES], test_pixels, data, e.seed, standardise=False)
         numbers |= _of_data[key]
     return {name: float(value) for name, value in numbers.items()}
 
 
-def _probes(name: str, train: np.ndarray, test: np.ndarray, data: Dataset, seed: int) -> dict[str, float]:
+def _probes(name: str, train: np.ndarray, test: np.ndarray, data: Dataset, seed: int, standardise: bool) -> dict[str, float]:
+    """Accuracies with all and with few labels. Raw pixels are not standardised: that would blow up the rare ones and flatter the codes."""
+    assert data.y_train is not None and data.y_test is not None
     y_train, y_test = data.y_train[: len(train)], data.y_test
-    numbers = {f"{name}_all": measures.linear_probe(train, y_train, test, y_test)}
-    if np.bincount(y_train)[np.unique(y_train)].min() >= FEW_LABELS:
-        draws = measures.few_label_probe(train, y_train, test, y_test, FEW_LABELS, [seed, seed + 1, seed + 2])
-        numbers[f"{name}_few"] = float(draws.mean())
+    numbers = {f"{name}_all": measures.linear_probe(train, y_train, test, y_test, standardise=standardise)}
+    if np.unique(y_train, return_counts=True)[1].min() >= FEW_LABELS:
+        draws = [seed, seed + 1, seed + 2]
+        accuracies = measures.few_label_probe(train, y_train, test, y_test, FEW_LABELS, draws, standardise=standardise)
+        numbers[f"{name}_few"] = float(accuracies.mean())
     return numbers

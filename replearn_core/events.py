@@ -133,19 +133,15 @@ def from_record(record: Mapping[str, Any], frame: Frame | None = None) -> Event:
     """The inverse of `as_record`, with the frame put back. Raises ValueError on a record that is none."""
     values = dict(record)
     kind = values.pop("kind", None)
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise ValueError(f"unknown event kind {str(kind)[:40]!r}; known: {', '.join(_KINDS)}")
-    if kind == "started":
-        values["phases"] = tuple(_phase(phase) for phase in values["phases"])
-        values["frame"] = frame or {}
-    elif kind == "progress":
-        values["frame"] = frame or {}
-    for name, value in values.items():
-        if isinstance(value, list):
-            values[name] = tuple(value)
     try:
-        return _KINDS[kind](**values)
-    except TypeError as error:
+        if kind == "started":
+            values["phases"] = tuple(_phase(phase) for phase in values["phases"])
+        if kind in ("started", "progress"):
+            values["frame"] = frame or {}
+        return _KINDS[kind](**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise ValueError(f"not a {kind} event: {error}") from None
 
 

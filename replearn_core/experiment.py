@@ -40,6 +40,7 @@ class InvalidExperiment(ValueError):
 
 
 def _refuse(key: str, setting: str, **numbers):
+    numbers = {name: _text(value) if isinstance(value, str) else value for name, value in numbers.items()}
     return PydanticCustomError(key, "{setting}", {"setting": setting, **numbers})
 
 
@@ -53,6 +54,16 @@ class Term(BaseModel):
     name: Annotated[str, Field(max_length=40)]
     weight: Annotated[float, Field(ge=0, le=100)] = 1.0
     options: Mapping[str, float] = {}
+
+    @field_validator("weight")
+    @classmethod
+    def _one_zero(cls, value: float) -> float:
+        return value + 0.0  # -0.0 equals 0.0 but is spelled otherwise
+
+    @field_validator("options")
+    @classmethod
+    def _one_zero_each(cls, values: Mapping[str, float]) -> Mapping[str, float]:
+        return {name: value + 0.0 for name, value in values.items()}
 
     def __hash__(self):
         return hash((self.name, self.weight, tuple(sorted(self.options.items()))))
@@ -111,7 +122,7 @@ class Experiment(BaseModel):
     def _known(cls, value: str, info: ValidationInfo) -> str:
         choices = _CHOICES[info.field_name]
         if value not in choices:
-            raise _refuse("problem.unknown_choice", info.field_name, value=value[:40], choices=list(choices))
+            raise _refuse("problem.unknown_choice", info.field_name, value=value, choices=list(choices))
         return value
 
     @field_validator("version")
@@ -139,8 +150,9 @@ class Experiment(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_code_options(cls, values: Any) -> Any:
-        if isinstance(values, Mapping) and values.get("code", "sigmoid") in catalog.CODES:
-            knobs = catalog.CODES[values.get("code", "sigmoid")].options
+        code = values.get("code", "sigmoid") if isinstance(values, Mapping) else None
+        if isinstance(code, str) and code in catalog.CODES:
+            knobs = catalog.CODES[code].options
             given = values.get("code_options") or {}
             if isinstance(given, Mapping):
                 return {**values, "code_options": {knob.name: knob.default for knob in knobs} | dict(given)}
@@ -218,7 +230,7 @@ class Experiment(BaseModel):
         once = {}
         for key, value in query.items():
             if len(_all(value)) != 1:
-                problems.append(Problem("problem.repeated", key[:40]))
+                problems.append(Problem("problem.repeated", _text(key)))
             else:
                 once[key] = _all(value)[0]
         dataset = _pick(once, "dataset", catalog.DATASETS, "digits", problems)
@@ -358,6 +370,7 @@ def _combinations(e: Experiment):
     yield "problem.conv_too_deep", "hidden", e.network == "conv" and image and e.data.shape[0] % halvings != 0
     yield "problem.greedy_needs_hidden", "strategy", e.strategy != "end_to_end" and not e.hidden
     yield "problem.greedy_is_dense", "strategy", e.strategy != "end_to_end" and e.network != "dense"
+    yield "problem.greedy_is_not_gaussian", "strategy", e.strategy != "end_to_end" and e.code == "gaussian"
     yield "problem.greedy_kl_needs_sigmoid", "activation", (
         e.strategy != "end_to_end" and "kl_sparsity" in names and e.activation != "sigmoid"
     )
@@ -365,7 +378,7 @@ def _combinations(e: Experiment):
 
 def _checked_term(term: Term, entries: Mapping[str, catalog.Entry], setting: str) -> Term:
     if term.name not in entries:
-        raise _refuse("problem.unknown_choice", setting, value=term.name[:40], choices=list(entries))
+        raise _refuse("problem.unknown_choice", setting, value=term.name, choices=list(entries))
     entry = entries[term.name]
     knob = entry.strength
     if not knob.low <= term.weight <= knob.high:
@@ -379,7 +392,7 @@ def _check_options(options: Mapping[str, float], knobs: Sequence[catalog.Knob], 
     known = {knob.name: knob for knob in knobs}
     for name, value in options.items():
         if name not in known:
-            raise _refuse("problem.unknown_option", setting, value=name[:40], choices=list(known))
+            raise _refuse("problem.unknown_option", setting, value=name, choices=list(known))
         knob = known[name]
         if not knob.low <= value <= knob.high or (knob.integer and value != int(value)):
             raise _refuse("problem.out_of_range", name, value=value, low=knob.low, high=knob.high)
@@ -391,7 +404,7 @@ def problems_of(error: ValidationError) -> tuple[Problem, ...]:
 
 
 def _problem(detail) -> Problem:
-    setting = str(detail["loc"][0])[:40] if detail["loc"] else ""
+    setting = _text(str(detail["loc"][0])) if detail["loc"] else ""
     kind, context = detail["type"], dict(detail.get("ctx") or {})
     if kind.startswith("problem."):
         return Problem(kind, context.pop("setting", setting), context)
@@ -407,11 +420,18 @@ def _problem(detail) -> Problem:
     return Problem("problem.bad_value", setting, {"value": _shown(detail["input"])})
 
 
+def _text(value: str) -> str:
+    """Text of a visitor, short and encodable, so that it can be repeated to them."""
+    return value[:40].encode("utf-8", "replace").decode()
+
+
 def _shown(value: Any) -> str:
     """A refused value, short enough to repeat. Huge integers are not turned into digits."""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 64:
         return "2^" + str(value.bit_length() - 1)
-    return (value if isinstance(value, str) else repr(value)[:200] if isinstance(value, (int, float, bool)) else type(value).__name__)[:40]
+    if isinstance(value, str):
+        return _text(value)
+    return repr(value) if isinstance(value, (int, float)) else type(value).__name__
 
 
 def _integer(digits: str) -> int | float:
@@ -457,22 +477,22 @@ def _pick(once: dict[str, str], key: str, choices: Mapping[str, Any], default: s
     value = once.pop(key, default)
     if value in choices:
         return value
-    problems.append(Problem("problem.unknown_choice", key, {"value": value[:40], "choices": list(choices)}))
+    problems.append(Problem("problem.unknown_choice", key, {"value": _text(value), "choices": list(choices)}))
     return default
 
 
 def _parse(key: str, text: str, problems: list[Problem]) -> Any:
     if key not in Experiment.model_fields or key in _NOT_IN_QUERY:
-        problems.append(Problem("problem.unknown_field", key[:40]))
+        problems.append(Problem("problem.unknown_field", _text(key)))
         return _BAD
     try:
         return _PARSERS.get(key, str)(text)
     except (ValueError, KeyError, TypeError):
         knob = catalog.BOUNDS.get(key)
         if knob:
-            problems.append(Problem("problem.out_of_range", key, {"value": text[:40], "low": knob.low, "high": knob.high}))
+            problems.append(Problem("problem.out_of_range", key, {"value": _text(text), "low": knob.low, "high": knob.high}))
         else:
-            problems.append(Problem("problem.bad_value", key, {"value": text[:40]}))
+            problems.append(Problem("problem.bad_value", key, {"value": _text(text)}))
         return _BAD
 
 
@@ -509,18 +529,39 @@ _PARSERS = {
 
 
 def _with_what_fits(base: Experiment, fields: dict[str, Any], problems: list[Problem]) -> Experiment:
-    """`base` with all fields if they are valid together; else without those that are to blame, each told once."""
+    """`base` with all fields if they are valid together; else without those that are to blame, each problem told once."""
     fields = dict(fields)
     while fields:
         try:
             return base.changed(**fields)
         except InvalidExperiment as error:
-            found = [problem for problem in error.problems if problem not in problems]
-            problems.extend(found)
-            blamed = {problem.setting for problem in error.problems} & set(fields)
-            for name in blamed or set(fields):
+            problems.extend(problem for problem in error.problems if problem not in problems)
+            for name in _blamed(base, fields, error.problems):
                 del fields[name]
     return base
+
+
+def _blamed(base: Experiment, fields: Mapping[str, Any], problems: Sequence[Problem]) -> list[str]:
+    """The fields to leave out: those that a problem names, else the first without which the rest is valid, else the last."""
+    named = {_FIELD_OF.get(problem.setting, problem.setting) for problem in problems} & set(fields)
+    if named:
+        return list(named)
+    for name in reversed(fields):
+        try:
+            base.changed(**{key: value for key, value in fields.items() if key != name})
+            return [name]
+        except InvalidExperiment:
+            pass
+    return [list(fields)[-1]]
+
+
+_FIELD_OF = {
+    **{knob.name: "code_options" for entry in catalog.CODES.values() for knob in entry.options},
+    **{name: "corruption" for name in catalog.CORRUPTIONS},
+    **{name: "penalties" for name in catalog.PENALTIES},
+    **{knob.name: "penalties" for entry in catalog.PENALTIES.values() for knob in entry.options},
+}
+"""The field in which a term or option stands, by its name: problems name the knob, links spell the field."""
 
 
 def _all(value: str | Sequence[str]) -> Sequence[str]:

@@ -22,7 +22,7 @@ class Pass:
 
     target (B, D): the clean input. seen (B, D): what the encoder got. features (B, K): what the encoder says by itself (μ for a
     Gaussian code, f(x) for an inferred one). code (B, K): what was decoded (a sample, or the inferred z*). output (B, D): the
-    decoder's answer; logits for cross-entropy. weight (K, D): of the encoder where it is a single dense layer, else None.
+    decoder's answer; logits for cross-entropy. weight (K, D): of the encoder where the contraction has a closed form in it, else None.
     """
 
     target: Tensor
@@ -94,10 +94,16 @@ class Autoencoder(nn.Module):
         elif inference is not None:
             code = self.infer(seen, *inference)
         output = self._decode(code, bottom, top)
-        name = self.experiment.code if top == self.levels else self.experiment.activation
-        stage = self.encoder[bottom]
-        weight = stage.weight if top - bottom == 1 and isinstance(stage, nn.Linear) and log_variance is None else None
-        return Pass(target, seen, features, code, output, name, weight, noise, log_variance)
+        weight = self.encoder[bottom].weight if self.has_closed_contraction(bottom, top) else None
+        return Pass(target, seen, features, code, output, self.code_name(top), weight, noise, log_variance)
+
+    def code_name(self, top: int) -> str:
+        """The code type, or the activation, of level `top`."""
+        return self.experiment.code if top == self.levels else self.experiment.activation
+
+    def has_closed_contraction(self, bottom: int, top: int) -> bool:
+        """Whether ‖∂f/∂x‖² of these levels is a sum over units: one dense layer and an elementwise activation."""
+        return top - bottom == 1 and isinstance(self.encoder[bottom], nn.Linear) and self.code_name(top) in codes.SLOPES
 
     @torch.no_grad()
     def normalise_atoms(self, top: int) -> None:

@@ -46,7 +46,7 @@ def contraction(p: Pass) -> Tensor:
     One dense layer: the closed form Σ_j s'(a_j)² ‖W_j‖². Deeper: the one-probe estimate ‖Jᵀv‖² with v ∈ {−1, 1}^K, whose mean
     over v is ‖J‖²_F. W is the parameter itself, so the gradient reaches it.
     """
-    if p.weight is not None and p.code_name in SLOPES:
+    if p.weight is not None:
         slope = SLOPES[p.code_name](p.features)  # (B, K)
         return (slope.square() @ p.weight.square().sum(dim=1)).mean()
     if p.seen.grad_fn is None and not p.seen.requires_grad:

@@ -4,6 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from replearn_core.penalties import Terms, terms
 from replearn_core.strategies import Phase
 
 RECORDS = 100  # recorded moments of a run, about: so long a film is light to carry and to scrub
-RECORD_COST = 25  # a moment is recorded after this many times its own work, so that looking costs a few percent
+RECORD_COST = 40  # a moment is recorded after this many times its own work, so that looking costs a few percent
 MACS_A_SECOND = 4e10  # of one core of a small machine; only ratios of work matter
 STEP_OVERHEAD = 1.8e-4 * MACS_A_SECOND
 RECORD_OVERHEAD = 1.5e-3 * MACS_A_SECOND
@@ -71,19 +72,23 @@ def train(
         objective = terms(e.reconstruction if phase.bottom == 0 else "squared_error", e.penalties)
         trained = parameters(network, phase)
         optimiser = make_optimiser(e, phase, trained, weights if first > starts else None)
-        probed = any(name == "contraction" for name, _, _ in objective) and (phase.top - phase.bottom > 1 or e.network == "conv")
+        probed = needs_input_gradient(network, phase, objective)
         inference, atoms = inference_weights(e), unit_atoms(e)
         yield PhaseBegan(phase.name, max(starts, first), tuple(trained))
         with torch.no_grad():  # what lies below is frozen in this phase: its features are computed once
             x = network.encode(x_train, 0, phase.bottom) if phase.bottom else x_train
         steps, step_work = math.ceil(len(x) / e.batch_size), work_of_step(e)
-        whole, within = moments(e, steps, first, last)
+        recorded = moments(e, steps, first, last)
         window = Window(objective, where)
 
         for epoch in range(max(starts, first), ends):
             if state is None:
                 state = keep(network, optimiser)
-                yield view.progress(phase, objective, epoch, time.perf_counter() - began, None, work, state)
+                try:
+                    yield view.progress(phase, objective, epoch, time.perf_counter() - began, None, work, state)
+                except FloatingPointError as error:
+                    yield Diverged(kept, str(error), state)
+                    return
             order = torch.randperm(len(x), generator=generator(e.seed, "order", epoch)).to(where)
             noise = generator(e.seed, "noise", epoch, where)
             network.train()
@@ -107,19 +112,25 @@ def train(
                     network.normalise_atoms(phase.top)
                 window.add(values, len(batch))
                 work += step_work
-                if step in within:
-                    seconds = time.perf_counter() - began
-                    yield view.progress(phase, objective, epoch + step / steps, seconds, window, work)
-                    window = Window(objective, where)
-                    network.train()
-            broken = window.broken() or ("weights" if epoch + 1 in whole and not finite(network) else None)
-            if broken:
-                yield Diverged(kept, broken, state)
-                return
-            if epoch + 1 in whole or epoch + 1 == ends:
-                kept, state = epoch + 1, keep(network, optimiser)
-                yield view.progress(phase, objective, kept, time.perf_counter() - began, window, work, state)
+
+                record = recorded(epoch, step) or (step == steps and epoch + 1 == ends)
+                if not record and step < steps:
+                    continue
+                try:
+                    window.check()
+                    if not record:
+                        continue
+                    now = epoch + (1 if step == steps else step / steps)
+                    moment = view.progress(phase, objective, now, time.perf_counter() - began, window, work)
+                except FloatingPointError as error:
+                    yield Diverged(kept, str(error), state)
+                    return
+                if step == steps:  # only whole epochs can be continued from
+                    kept, state = epoch + 1, keep(network, optimiser)
+                    moment = replace(moment, state=state)
+                yield moment
                 window = Window(objective, where)
+                network.train()
     if not told:
         yield view.baseline(x_train)
     yield Finished(kept, time.perf_counter() - began, final_measures(e, network, data, x_train, x_test), state)
@@ -188,6 +199,11 @@ def parameters(network: Autoencoder, phase: Phase) -> dict[str, Tensor]:
     return trained
 
 
+def needs_input_gradient(network: Autoencoder, phase: Phase, objective: Terms) -> bool:
+    """Whether the contraction is estimated here, by a derivative with respect to what the encoder sees."""
+    return any(name == "contraction" for name, _, _ in objective) and not network.has_closed_contraction(phase.bottom, phase.top)
+
+
 def make_optimiser(e: Experiment, phase: Phase, trained: Mapping[str, Tensor], state: Mapping[str, Tensor] | None):
     """Adam (Kingma & Ba 2014), fused, one group per learning rate; with the moments of `state` where it has them."""
     rates = sorted({phase.rate(name) for name in trained})
@@ -217,10 +233,6 @@ def keep(network: Autoencoder, optimiser: torch.optim.Optimizer) -> dict[str, Te
     return state
 
 
-def finite(network: Autoencoder) -> bool:
-    return all(bool(torch.isfinite(p).all()) for p in network.parameters())
-
-
 class Window:
     """Sums of the objective's terms since the last recorded moment."""
 
@@ -242,9 +254,11 @@ class Window:
         """Samples a second."""
         return self.samples / max(time.perf_counter() - self.began, 1e-9)
 
-    def broken(self) -> str | None:
-        """Name of the first term that is not finite."""
-        return next((name for name, total in zip(self.names, self.sums) if not math.isfinite(float(total))), None)
+    def check(self) -> None:
+        """FloatingPointError with the name of the first term that is not finite."""
+        for name, total in zip(self.names, self.sums):
+            if not math.isfinite(float(total)):
+                raise FloatingPointError(name)
 
 
 # ---- which moments are recorded ----
@@ -266,18 +280,23 @@ def work_of_record(e: Experiment) -> float:
     return RECORD_OVERHEAD + (LIVE_SAMPLES_INFERRED if inferred else LIVE_SAMPLES) * per_sample
 
 
-def moments(e: Experiment, steps: int, first: int, last: int) -> tuple[set[int], set[int]]:
-    """(epochs after which, steps within each epoch at which) a moment is recorded; `steps` to an epoch.
+def moments(e: Experiment, steps: int, first: int, last: int) -> Callable[[int, int], bool]:
+    """Whether the moment after step 1 … `steps` of an epoch 0, 1, … is recorded, as a function of (epoch, step).
 
-    A gap is long enough for a record to cost a few percent, short enough for two pictures a second, and early gaps are
+    A gap is long enough for a record to cost a few percent and short enough for two pictures a second, and early gaps are
     shorter: there the shape changes most. It follows from the experiment alone, never from the clock.
     """
-    step = work_of_step(e)
-    gap = max(RECORD_COST * work_of_record(e) / step, steps * last / RECORDS)  # in steps
-    gap = max(1.0, min(gap, LONGEST_SILENCE / step))
-    early = {first + 2**i for i in range(12)}
-    if gap > steps / 2:
-        every = max(1, round(gap / steps))
-        return {epoch for epoch in range(1, last + 1) if epoch % every == 0 or (epoch in early and epoch - first < every)} | {last}, set()
-    parts = round(steps / gap)
-    return set(range(1, last + 1)), {round(i * steps / parts) for i in range(1, parts)}
+    step_work = work_of_step(e)
+    gap = max(RECORD_COST * work_of_record(e) / step_work, steps * last / RECORDS)  # in steps
+    gap = max(1.0, min(gap, LONGEST_SILENCE / step_work))
+    parts = max(1, round(steps / gap))
+    within = {round(i * steps / parts) for i in range(1, parts + 1)}
+    every = max(1, round(gap / steps))
+    early = {2**i for i in range(every.bit_length()) if 2**i < every}
+
+    def recorded(epoch: int, step: int) -> bool:
+        if step < steps:
+            return step in within
+        return (epoch + 1) % every == 0 or epoch + 1 == last or epoch + 1 - first in early
+
+    return recorded

@@ -19,6 +19,8 @@ REFUSAL = "refusal"  # the Problem with which the engine refused the last reques
 SIX = "six"  # ids of the runs of "train all six", by variant
 REPLAY = "replay"  # counts presses of Train: the film plays from the beginning when it changes
 ASKED = "asked"  # the knobs that the run on screen answers, as an Experiment
+LOG = "log"  # curves on a log axis
+WEIGHTED = "weighted"  # curves times their strength
 KNOB = "knob."  # prefix of every knob's widget key
 
 

@@ -143,7 +143,7 @@ def problem(found: Problem) -> str:
 
 def setting(name: str) -> str:
     """A setting's name as its knob is labelled, else the name itself."""
-    for key in (f"knob.{name}.name", f"penalty.{name}.name", f"corruption.{name}.name"):
+    for key in (f"knob.{name}.name", f"penalty.{name}.name", f"corruption.{name}.name", f"reconstruction.{name}.name"):
         if has(key):
             return t(key)
     return name or t("knob.experiment.name")

@@ -65,7 +65,12 @@ def large(epoch: int) -> dict[str, np.ndarray]:
     """28×28 pictures, for measuring how long a moment takes to draw."""
     zoomed = np.kron(held_out, np.ones((1, 4, 4)))[:, 2:30, 2:30]
     wide = np.kron(features(epoch), np.ones((1, 4, 4), dtype=np.uint8))[:, 2:30, 2:30].astype(np.uint8)
-    return {"reconstruction": as_bytes(zoomed * epoch / MOMENTS), "filters": wide, "atoms": wide[::-1].copy(), "activity": activity(epoch)}
+    return {
+        "reconstruction": as_bytes(zoomed * epoch / MOMENTS),
+        "filters": wide,
+        "atoms": wide[::-1].copy(),
+        "activity": activity(epoch),
+    }
 
 
 def still(run: str) -> dict[str, np.ndarray]:
@@ -76,7 +81,11 @@ def still(run: str) -> dict[str, np.ndarray]:
         return {"clean": clean, "seen": clean}
     clean = as_bytes(held_out)
     masked = np.where(np.random.default_rng(3).random(clean.shape) < 0.3, 0, clean).astype(np.uint8)
-    return {"clean": clean, "seen": masked if run.startswith("masked") else clean, "labels": digits.target[-IMAGES:].astype(np.int64)}
+    return {
+        "clean": clean,
+        "seen": masked if run.startswith("masked") else clean,
+        "labels": digits.target[-IMAGES:].astype(np.int64),
+    }
 
 
 def moment(run: str, epoch: int) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The film component alone, in a real Chromium: what it draws, how its time moves, what Python hears, and what it does in trouble.
+"""The film component alone, in a real Chromium: what it draws, how its time moves, what Python hears, what it does in trouble.
 
 Served by `film_app.py`, whose frames are made up. Values on the screen are compared with the bytes that the server sent.
 """
@@ -16,17 +16,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import sync_playwright
 
 from pages.ui import palette
 from pages.ui.components.film import joined_modules, valid_epoch
 
-playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.browser
 HERE = Path(__file__).parent
-FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync".split()
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 MOMENTS = 30
-SCANNING = """(canvas) => {  // the bytes of one canvas: {width, height, data}
+SCANNING = """(canvas) => {  // the canvas's size, and the bytes of its corner: (200, 200, RGBA)
   const {width, height} = canvas;
-  return {width, height, data: Array.from(canvas.getContext('2d').getImageData(0, 0, width, height).data)};
+  return {width, height, data: Array.from(canvas.getContext('2d').getImageData(0, 0, 200, 200).data)};
 }"""
 WATCHING = """(slider) => { window.seen = []; new MutationObserver(() => {
   if (Number(slider.max) > 0 && window.seen.at(-1) !== Number(slider.value)) window.seen.push(Number(slider.value));
@@ -43,7 +44,12 @@ def served(*flags: str, path: str = ""):
     """The address of a fresh server, which ends with the generator."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(HERE / "film_app.py"), f"--server.port={port}", *flags]
-    fixed = ["--server.address=127.0.0.1", "--server.headless=true", "--browser.gatherUsageStats=false", "--server.fileWatcherType=none"]
+    fixed = [
+        "--server.address=127.0.0.1",
+        "--server.headless=true",
+        "--browser.gatherUsageStats=false",
+        "--server.fileWatcherType=none",
+    ]
     process = subprocess.Popen([*command, *fixed], cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}{path}"
     try:
@@ -77,7 +83,7 @@ def server():
 def chromium():
     binary = shutil.which("chromium")
     assert binary, "these tests need Chromium: apt-get install chromium"
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=binary, args=FLAGS)
         yield browser
         browser.close()
@@ -85,7 +91,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def context_with(chromium):
-    """One context for each set of options, so that Streamlit's own scripts are fetched and compiled once and not for each test."""
+    """One context for each set of options, so that Streamlit's own scripts are fetched once and not for each test."""
     contexts = {}
 
     def get(options):
@@ -166,7 +172,8 @@ def counts(server: str, run: str) -> dict[str, int]:
 def test_a_finished_film_rests_at_its_newest_moment_and_says_its_error(visit, server):
     page = visit("runs=quick1&view=images")
     shows(page, "Epoch 30")
-    clean, made = (array.astype(float) / 255 for array in (sent(server, "quick1")[0]["arrays"]["clean"], sent(server, "quick1")[-1]["arrays"]["reconstruction"]))
+    records = sent(server, "quick1")
+    clean, made = records[0]["arrays"]["clean"] / 255, records[-1]["arrays"]["reconstruction"] / 255
     errors = ((clean - made) ** 2).sum(axis=(1, 2))
     assert f"mean squared error {three_digits(errors.mean())}" in page.locator(".film figcaption").inner_text()
     assert page.locator(".film .numbers span").all_inner_texts() == [three_digits(error) for error in errors]
@@ -180,7 +187,7 @@ def test_each_image_pixel_is_a_sharp_square_of_its_own_value(visit, server, rati
     page = visit("runs=quick2&view=images", device_scale_factor=ratio)
     shows(page, "Epoch 30")
     shot = page.locator(".film .images canvas").evaluate(SCANNING)
-    pixels = np.array(shot["data"], np.uint8).reshape(shot["height"], shot["width"], 4)
+    pixels = np.array(shot["data"], np.uint8).reshape(200, 200, 4)
     clean = sent(server, "quick2")[0]["arrays"]["clean"][0]  # (8, 8), the first tile of the first row
     factor = next(f for f in range(64, 1, -1) if shot["height"] >= 3 * 8 * f)
     drawn = pixels[: 8 * factor, : 8 * factor, 0].reshape(8, factor, 8, factor)
@@ -195,10 +202,11 @@ def test_zero_of_a_feature_has_the_colour_of_the_panel_and_the_toggle_shows_the_
     shows(page, "Epoch 30")
     canvas = page.locator(".film .features canvas")
     filters = sent(server, "quick3")[-1]["arrays"]["filters"]
-    row, column = np.argwhere(filters[0] == 128)[0] if (filters[0] == 128).any() else np.argwhere(np.abs(filters[0].astype(int) - 128) < 2)[0]
-    side = page.locator(".film .features canvas").evaluate("canvas => canvas.height") // 3 // 8
+    row, column = np.unravel_index(np.abs(filters[0].astype(int) - 128).argmin(), (8, 8))
+    assert abs(int(filters[0, row, column]) - 128) < 3, "the made-up film has a weight near zero"
     before = canvas.evaluate(SCANNING)
-    pixel = np.array(before["data"]).reshape(before["height"], before["width"], 4)[row * side + side // 2, column * side + side // 2]
+    side = before["height"] // 3 // 8  # canvas pixels per weight: three lines of features, 8 weights high
+    pixel = np.array(before["data"]).reshape(200, 200, 4)[row * side + side // 2, column * side + side // 2]
     panel = [int(palette.LIGHT.panel[i : i + 2], 16) for i in (1, 3, 5)]
     assert np.abs(pixel[:3] - panel).max() <= 6
     page.get_by_role("button", name="Decoder atoms").click()
@@ -248,9 +256,13 @@ def test_a_phone_scrolls_one_way_only(visit, runs):
     shows(page, "Epoch 30")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth") == 0
-    outside = page.locator(".film canvas").evaluate_all("all => all.filter(c => c.getBoundingClientRect().right > innerWidth).length")
+    outside = page.locator(".film canvas").evaluate_all(
+        "all => all.filter(c => c.getBoundingClientRect().right > innerWidth).length"
+    )
     assert outside == 0
-    assert re.search(r"\d of 12 images", page.locator(".film figcaption").all_inner_texts()[0] + page.locator(".film").inner_text())
+    assert re.search(
+        r"\d of 12 images", page.locator(".film figcaption").all_inner_texts()[0] + page.locator(".film").inner_text()
+    )
 
 
 # ---- time ----
@@ -306,9 +318,11 @@ def test_one_sweep_of_the_slider_is_one_message_to_python(visit):
 def test_space_plays_from_the_beginning_and_pauses(visit):
     page = visit("runs=quick10&view=images")
     shows(page, "Epoch 30")
+    slider(page).evaluate(WATCHING)
     slider(page).press(" ")
-    shows(page, "Epoch 4")
+    page.wait_for_function("window.seen.length > 3")
     slider(page).press(" ")
+    assert page.evaluate("window.seen[0]") == 0
     stopped = slider(page).get_attribute("aria-valuetext")
     hears(page, f"{stopped.removeprefix('Epoch ')}.0")
     assert page.get_by_role("button", name="Play").is_visible()
@@ -326,7 +340,6 @@ def test_training_the_same_settings_again_plays_the_run_again(visit):
 def test_a_continuation_goes_on_where_the_two_runs_part_instead_of_from_the_beginning(visit):
     page = visit("runs=quick12&view=images&live=1")
     shows(page, "Epoch 30")
-    page.wait_for_function(f"document.querySelector('[data-testid=stBidiComponentRegular]') || true")
     slider(page).evaluate(WATCHING)
     page.get_by_role("button", name="Continue the run").click()
     page.wait_for_function(f"window.seen.length > 3 && window.seen.at(-1) === {MOMENTS - 1}")
@@ -377,6 +390,7 @@ def test_a_deep_link_under_a_sub_path_finds_the_server(visit):
     for address in served("--server.baseUrlPath=lab", path="/lab"):
         page = visit("runs=quick14&view=images", address=address, path="/deep", allow=r"404.*(_stcore/(health|host-config))")
         shows(page, "Epoch 30")
+        page.close()  # before its server goes
 
 
 # ---- the Python half ----

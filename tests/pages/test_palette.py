@@ -75,7 +75,11 @@ def test_no_two_meanings_share_a_colour(dark):
 @BOTH
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
 def test_meanings_that_meet_in_one_chart_stay_apart_under_colour_blindness(dark, deficiency):
-    meet = [("reconstruction", "sparsity", "prediction"), ("reconstruction", "sparsity", "contraction"), ("reconstruction", "prior")]
+    meet = [
+        ("reconstruction", "sparsity", "prediction"),
+        ("reconstruction", "sparsity", "contraction"),
+        ("reconstruction", "prior"),
+    ]
     for one, other in itertools.chain.from_iterable(itertools.combinations(names, 2) for names in meet):
         distance = seen_distance(palette.meaning(one, dark), palette.meaning(other, dark), DEFICIENCIES[deficiency])
         assert distance > 0.05, (one, other, distance)  # 0.02 is about a just noticeable difference

@@ -1,0 +1,57 @@
+# run · test · check · bench; each makes the virtual environment that it needs, once.
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8501
+PYTEST = $(VENV)/bin/python -m pytest
+SOURCES = app.py pages replearn_core
+
+.PHONY: run test check lint types fast rest bench clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/.app  ## serve the app on port $(PORT)
+	$(VENV)/bin/streamlit run app.py --server.port=$(PORT)
+
+test: fast rest  ## all tests, those in a browser too
+
+check: lint types fast  ## format, lint, types, fast tests
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+
+types: $(VENV)/.dev
+	$(VENV)/bin/mypy
+
+fast: $(VENV)/.dev
+	$(PYTEST) -m "not browser and not slow"
+
+rest: $(VENV)/.dev
+	$(PYTEST) -m "browser or slow"
+
+bench: $(VENV)-bench/.ready  ## the tables that README quotes; REPLEARN_DATA names the real data
+	$(VENV)-bench/bin/python benchmarks/loop.py
+	$(VENV)-bench/bin/python benchmarks/contraction.py
+	$(VENV)-bench/bin/python benchmarks/live.py
+
+clean:  ## the environments, not the runs
+	rm -rf $(VENV) $(VENV)-bench
+
+# ---- environments: a stamp each, newer than the requirements that it answers ----
+
+$(VENV)/.app: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; PYTHON=... names one")'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.app
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+$(VENV)-bench/.ready: requirements-bench.txt $(VENV)/.dev
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' \
+	  > "$$($(VENV)-bench/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/replearn.pth"
+	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps pythae==0.1.2
+	touch $@

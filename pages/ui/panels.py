@@ -1,0 +1,175 @@
+"""The charts under the film, one at a time, at the film's moment: curves, code values, sensitivity, measures. Called by `live.py`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.ui import charts, runs, session, text
+from pages.ui.charts import Finding, Segment
+from pages.ui.text import t
+from replearn_core.engine import RunView
+from replearn_core.experiment import Experiment
+
+PANELS = ("curves", "code", "spectrum", "measures")
+_HEADLINES = ("squared_error", "l0", "hoyer", "dead")
+_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "toImageButtonOptions": {"format": "svg"}}
+
+
+def show(own: RunView, others: Sequence[RunView], panel: str) -> None:
+    """One panel for the run on screen, with the pinned runs thin beside it."""
+    {"curves": _curves, "code": _code, "spectrum": _spectrum, "measures": _measures}[panel](own, others)
+
+
+def is_dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+def chart_texts() -> dict[str, str]:
+    words = text.catalogue(text.language())
+    return {name: words[f"chart.{name}"] if f"chart.{name}" in words else text.setting(name) for name in charts.TEXT_KEYS}
+
+
+def draw(figure: go.Figure, finding: Finding, key: str) -> None:
+    """A figure with its finding as the text alternative; the finding alone where there is nothing to draw."""
+    alt = found(finding)
+    if finding[0].startswith("no_"):
+        st.caption(alt)
+        return
+    st.plotly_chart(figure, theme=None, key=key, config=_CONFIG, alt=alt)
+
+
+def found(finding: Finding) -> str:
+    """A finding in the visitor's words."""
+    key, numbers = finding
+    named = dict(numbers)
+    if "term" in named:
+        named["term"] = text.setting(named["term"])
+    if "measure" in named:
+        named["measure"] = t(f"chart.{named['measure']}")
+    return t(f"chart.{key}", **named)
+
+
+# ---- the panels ----
+
+
+def _curves(own: RunView, others: Sequence[RunView]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="curve_switches"):
+        log_y = st.toggle(t("figure.log"), value=True, key=session.LOG)
+        weighted = st.toggle(t("figure.weighted"), key=session.WEIGHTED, help=t("figure.weighted_help"))
+    lines = segments(own, others)
+    cursor = session.get(session.EPOCH)
+    pca = runs.events_of(own, "baseline")
+    figure = charts.loss_curves(
+        lines, cursor=cursor, texts=chart_texts(), dark=is_dark(), log_y=log_y, weighted=weighted, baseline=pca[-1] if pca else None
+    )
+    draw(figure, charts.describe_loss_curves(lines, cursor=cursor), "chart_curves")
+    st.caption(t("figure.curves_help"))
+
+
+def _code(own: RunView, others: Sequence[RunView]) -> None:
+    """How the code's values are spread, and over time how many units are active or dead."""
+    frame = _frame(own)
+    if "histogram" in frame:
+        figure = charts.histogram(frame["histogram"], frame["histogram_edges"], texts=chart_texts(), dark=is_dark())
+        draw(figure, charts.describe_histogram(frame["histogram"], frame["histogram_edges"]), "chart_histogram")
+    else:
+        st.caption(t("chart.no_histogram"))
+    lines, cursor = segments(own, others), session.get(session.EPOCH)
+    for name, column in zip(("l0", "dead"), st.columns(2)):
+        with column:
+            figure = charts.measure_lines(lines, name, cursor=cursor, texts=chart_texts(), dark=is_dark())
+            draw(figure, charts.describe_measure_lines(lines, name, cursor=cursor), f"chart_{name}")
+
+
+def _spectrum(own: RunView, others: Sequence[RunView]) -> None:
+    series = [(runs.title_of(view), values, view is not own) for view in (own, *others) if (values := _latest_spectrum(view)) is not None]
+    draw(charts.spectrum(series, texts=chart_texts(), dark=is_dark()), charts.describe_spectrum(series), "chart_spectrum")
+
+
+def _measures(own: RunView, others: Sequence[RunView]) -> None:
+    """Every measure of the moment as a table, the pinned runs beside it; at the end of a run also those that take longer."""
+    views = (own, *others)
+    columns = [runs.measures_of(view, session.get(session.EPOCH)) for view in views]
+    names = [name for name in columns[0] if name != "samples_per_second" and text.has(f"measure.{name}")]
+    table = {t("panel.measures"): [t(f"measure.{name}") for name in names]}
+    for view, column in zip(views, columns):
+        table[runs.title_of(view)] = [text.number(column[name]) if name in column else "–" for name in names]
+    st.table(table, hide_index=True, border="horizontal")
+
+
+def headline(own: RunView) -> None:
+    """Four numbers of the moment; the error also as a multiple of PCA's."""
+    now = runs.measures_of(own, session.get(session.EPOCH))
+    if "squared_error" not in now:
+        return
+    units = own.experiment.code_size if own.experiment else 0
+    with st.container(horizontal=True, key="headline"):
+        for name in _HEADLINES:
+            value = t("measure.of_total", n=int(now[name]), total=units) if name == "dead" else text.number(now[name])
+            pca = now.get("pca_error")
+            delta = t("measure.against_pca", ratio=now[name] / pca) if name == "squared_error" and pca else None
+            st.metric(t(f"measure.{name}"), value, delta, delta_color="off", delta_arrow="off", help=t(f"measure.{name}_help"))
+
+
+# ---- arrays of a moment ----
+
+
+def _frame(view: RunView) -> Mapping[str, np.ndarray]:
+    moments = runs.events_of(view, "progress")
+    return runs.at_epoch(moments, session.get(session.EPOCH)).frame if moments else {}
+
+
+def _latest_spectrum(view: RunView) -> np.ndarray | None:
+    """The newest one recorded at or before the moment: it costs more than the rest, so it is recorded less often."""
+    cursor = session.get(session.EPOCH)
+    kept = [m for m in runs.events_of(view, "progress") if "spectrum" in m.frame and (cursor is None or m.epoch <= cursor + 1e-9)]
+    return kept[-1].frame["spectrum"] if kept else None
+
+
+# ---- lineages as segments ----
+
+
+def segments(own: RunView, others: Sequence[RunView]) -> list[Segment]:
+    return [segment for view in (own, *others) for segment in _segments(view, pinned=view is not own)]
+
+
+def _segments(view: RunView, pinned: bool) -> list[Segment]:
+    """One segment a member of the lineage, in time; each continuation says what was changed."""
+    members = list(dict.fromkeys(view.origins))
+    title = runs.title_of(view)
+    lines: list[Segment] = []
+    before: Experiment | None = None
+    for member in members:
+        events = [event for event, origin in zip(view.events, view.origins) if origin == member]
+        moments: list[Any] = [event for event in events if event.kind == "progress"]
+        experiment = view.experiment if member == view.run_id else runs.known(member)
+        begins = float(experiment.continues[1]) if experiment and experiment.continues and lines else None
+        label = changed(before, experiment) if begins is not None else ""
+        lines.append(Segment(title, moments, pinned, begins, label))
+        before = experiment
+    return lines
+
+
+def changed(before: Experiment | None, after: Experiment | None) -> str:
+    """What a continuation changed, short enough to stand at its line: `λ 0.1 → 0.3`."""
+    if before is None or after is None:
+        return t("chart.resumed")
+    old, new = _numbers(before), _numbers(after)
+    parts = [
+        t("chart.change", name=text.setting(name), before=_value(old, name), after=_value(new, name))
+        for name in dict.fromkeys((*old, *new))
+        if old.get(name) != new.get(name)
+    ]
+    return ", ".join(parts) or t("chart.resumed")
+
+
+def _numbers(experiment: Experiment) -> dict[str, float]:
+    terms = [*experiment.penalties, *([experiment.corruption] if experiment.corruption else [])]
+    return {term.name: term.weight for term in terms} | {"learning_rate": experiment.learning_rate, "batch_size": experiment.batch_size}
+
+
+def _value(numbers: Mapping[str, float], name: str) -> str:
+    return text.number(numbers[name]) if name in numbers else t("chart.off")

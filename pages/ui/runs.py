@@ -1,0 +1,220 @@
+"""Runs as the pages see them: which one is on screen, what its events say, and what each button asks of the engine."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pages.ui import draft, session, text
+from pages.ui.text import t
+from replearn_core import catalog, datasets, engine
+from replearn_core.engine import Engine, Refused, RunView
+from replearn_core.experiment import Experiment, InvalidExperiment, Problem, preset, variant_of
+
+# ---- the run on screen ----
+
+
+def known(run_id: str) -> Experiment | None:
+    """The experiment of a run that is kept or going, else None."""
+    running = engine.current()
+    return running.watch(run_id).experiment if running else None
+
+
+def history(run_id: str) -> RunView:
+    """The run with its ancestors' events; `missing` where there is no engine."""
+    running = engine.current()
+    return running.history(run_id) if running else RunView(run_id, None, "missing")
+
+
+def on_screen() -> RunView:
+    """The chosen run; else the one that the knobs mean, if it exists; else the shipped example."""
+    if chosen := session.get(session.RUN):
+        return history(chosen)
+    meant = history(draft.last_valid().id)
+    return meant if meant.state != "missing" else history(draft.FIRST.id)
+
+
+def missing_data(name: str) -> Problem | None:
+    """Why this data set cannot be had now, with the files that would mend it."""
+    if datasets.available(name):
+        return None
+    files = "、".join(datasets.expected_files(name)) if text.language() == "zh-TW" else ", ".join(datasets.expected_files(name))
+    return Problem("problem.dataset_unavailable", "dataset", {"dataset": name, "reason": datasets.origin(name), "files": files})
+
+
+def engine_problem() -> Problem | None:
+    """Why nothing can be trained now, as far as the engine goes."""
+    running = engine.current()
+    return running.problem if running else Problem("problem.engine_starting")
+
+
+# ---- what the buttons do ----
+
+
+def train(replay: bool = True) -> None:
+    """Submit the knobs as they stand; an equal run is joined, and played from its beginning."""
+    experiment, _ = draft.checked()
+    if experiment:
+        _show(lambda running: running.submit(experiment, owner=session.owner()), experiment)
+        if replay:
+            session.put(session.REPLAY, session.get(session.REPLAY, 0) + 1)
+
+
+def train_new_seed() -> None:
+    highest = int(catalog.BOUNDS["seed"].high)
+    draft.take(seed=(draft.last_valid().seed + 1) % (highest + 1))
+    train()
+
+
+def pause(run_id: str) -> None:
+    """Stop, keeping the weights; Resume goes on from them."""
+    _leave(run_id)
+    session.put(session.PAUSED, run_id)
+
+
+def stop(run_id: str) -> None:
+    _leave(run_id)
+    session.put(session.PAUSED, None)
+
+
+def _leave(run_id: str) -> None:
+    if running := engine.current():
+        running.cancel(run_id, owner=session.owner())
+
+
+def resume(run_id: str) -> None:
+    """Go on from the latest weights, with whatever knobs a run can follow, to the epochs that the knob says."""
+    _continue(run_id, None)
+
+
+def one_epoch(run_id: str) -> None:
+    _continue(run_id, 1)
+
+
+def _continue(run_id: str, epochs: int | None) -> None:
+    experiment = draft.last_valid()
+    done = int(epoch_of(history(run_id)))
+    left = experiment.epochs - done if experiment.epochs > done else experiment.epochs
+    changes = _followable(experiment) | {"epochs": epochs or left}
+    _show(lambda running: running.branch(run_id, changes, owner=session.owner()), experiment)
+
+
+def follow_knobs(view: RunView, experiment: Experiment | None) -> None:
+    """While a run goes, a turned knob makes a continuation from the weights it has; other knobs wait for Train."""
+    asked = session.get(session.ASKED)
+    if not view.live or experiment is None or asked is None or experiment == asked or waiting_knobs(view, experiment):
+        return
+    changes = _followable(experiment)
+    if experiment.epochs == asked.epochs:
+        changes.pop("epochs")
+    else:
+        changes["epochs"] = max(1, experiment.epochs - int(epoch_of(view)))
+    _show(lambda running: running.branch(view.run_id, changes, owner=session.owner()), experiment)
+
+
+def waiting_knobs(view: RunView, experiment: Experiment | None) -> tuple[str, ...]:
+    """Settings in which the knobs differ from the run on screen and which it cannot follow."""
+    if experiment is None or view.experiment is None:
+        return ()
+    fields = [name for name in Experiment.model_fields if name not in (*draft.CONTINUABLE, "continues", "version")]
+    return tuple(name for name in fields if getattr(experiment, name) != getattr(view.experiment, name))
+
+
+def differs(view: RunView, experiment: Experiment | None) -> bool:
+    """Whether the picture is of other settings than the knobs say (epochs apart: a run may have been stopped or stepped)."""
+    if experiment is None or view.experiment is None:
+        return view.experiment is not None
+    names = [name for name in Experiment.model_fields if name not in ("epochs", "continues", "version")]
+    return any(getattr(experiment, name) != getattr(view.experiment, name) for name in names)
+
+
+def _followable(experiment: Experiment) -> dict[str, Any]:
+    plain = experiment.model_dump()
+    return {name: plain[name] for name in draft.CONTINUABLE}
+
+
+def _show(ask: Callable[[Engine], str], experiment: Experiment) -> None:
+    """Put the run that `ask(engine)` returns on screen, or keep the reason of the refusal."""
+    running = engine.current()
+    session.put(session.REFUSAL, None)
+    try:
+        if running is None:
+            raise Refused(Problem("problem.engine_starting"))
+        session.put(session.RUN, ask(running))
+    except Refused as refused:
+        session.put(session.REFUSAL, refused.problem)
+        return
+    except InvalidExperiment as error:
+        session.put(session.REFUSAL, error.problems[0])
+        return
+    session.put(session.ASKED, experiment)
+    session.put(session.PAUSED, None)
+    session.put(session.EPOCH, None)
+
+
+def pin(run_id: str) -> None:
+    pins = [pinned for pinned in session.get(session.PINS, ()) if pinned != run_id]
+    session.put(session.PINS, tuple([*pins, run_id][-(draft.MAX_SHOWN - 1) :]))
+
+
+def unpin(run_id: str) -> None:
+    session.put(session.PINS, tuple(pinned for pinned in session.get(session.PINS, ()) if pinned != run_id))
+
+
+def train_six() -> None:
+    """Six submits on the same data, seed and pace; equal runs are joined."""
+    base = draft.last_valid()
+    running = engine.current()
+    session.put(session.REFUSAL, None)
+    six: dict[str, str] = {}
+    for name in (name for name, variant in catalog.VARIANTS.items() if variant.lecture):
+        experiment = preset(base.dataset, name, seed=base.seed, train_size=base.train_size, epochs=base.epochs)
+        try:
+            if running is None:
+                raise Refused(Problem("problem.engine_starting"))
+            six[name] = running.submit(experiment, owner=session.owner())
+        except Refused as refused:
+            session.put(session.REFUSAL, refused.problem)
+            break
+    session.put(session.SIX, six)
+
+
+# ---- what the events say ----
+
+
+def events_of(view: RunView, kind: str) -> list[Any]:
+    return [event for event in view.events if event.kind == kind]
+
+
+def epoch_of(view: RunView) -> float:
+    """Epochs done."""
+    moments = events_of(view, "progress")
+    return float(moments[-1].epoch) if moments else float(view.experiment.continues[1] if view.experiment and view.experiment.continues else 0)
+
+
+def seconds_of(view: RunView) -> float:
+    moments = events_of(view, "progress")
+    return float(moments[-1].seconds) if moments else 0.0
+
+
+def at_epoch(moments: Sequence[Any], epoch: float | None) -> Any:
+    """The recorded moment at which the slider stands: the last one not after it; the newest for None."""
+    if epoch is None:
+        return moments[-1]
+    return next((moment for moment in reversed(moments) if moment.epoch <= epoch + 1e-9), moments[0])
+
+
+def title_of(view: RunView) -> str:
+    if view.experiment is None:
+        return t("state.missing")
+    return f"{t(f'variant.{variant_of(view.experiment)}.name')} · {view.run_id[:6]}"
+
+
+# ---- what the run says ----
+
+
+def measures_of(view: RunView, epoch: float | None = None) -> dict[str, float]:
+    """What was measured at a moment; at the newest one of a finished run also the measures of its end, and PCA where it is known."""
+    moments, ends, pca = events_of(view, "progress"), events_of(view, "finished"), events_of(view, "baseline")
+    found = {"pca_error": pca[-1].pca_error, "mean_error": pca[-1].mean_error} if pca else {}
+    if moments:
+        found |= at_epoch(moments, epoch).measures
+    return found | (dict(ends[-1].metrics) if ends and epoch is None else {})

@@ -1,0 +1,131 @@
+"""The film over HTTP: the bytes that docs/architecture.md names, encoded once for all who watch."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+
+from pages.ui import api
+from replearn_core import engine
+from replearn_core.engine import RunView
+from replearn_core.events import Progress, Stopped
+
+RUN = "a" * 32
+TERMS = {"squared_error": 0.5}
+
+
+class Fake:
+    """An engine that knows one run with three events."""
+
+    problem = None
+
+    class dask:
+        warm = {"worker": 1.0}
+
+    def history(self, run_id: str, since: int = 0) -> RunView:
+        if run_id != RUN:
+            return RunView(run_id, None, "missing")
+        frame = {"spectrum": np.array([3.0, 1.0, 0.5], np.float32), "reconstruction": np.arange(4, dtype=np.uint8).reshape(1, 2, 2)}
+        events = (*(Progress(float(n), n / 10, TERMS, TERMS, TERMS, TERMS, {}, frame) for n in (1, 2)), Stopped(2))
+        return RunView(RUN, None, "running", None, 1.26, 1, None, events[since:], 3, ((RUN,) * 3)[since:])
+
+
+@dataclass
+class Answer:
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    content: bytes = b""
+
+    def json(self):
+        return json.loads(self.content)
+
+
+class Browser:
+    """Asks our routes by ASGI, without a network."""
+
+    def __init__(self):
+        self.app = Starlette(routes=api.ROUTES)
+
+    def get(self, url: str) -> Answer:
+        parts, answer = urlsplit(url), Answer()
+        scope = {"type": "http", "method": "GET", "path": unquote(parts.path), "raw_path": parts.path.encode(), "root_path": ""}
+        scope |= {"query_string": parts.query.encode(), "headers": [], "http_version": "1.1", "scheme": "http"}
+
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+                answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+            else:
+                answer.content += message.get("body", b"")
+
+        asyncio.run(self.app(scope, receive, send))
+        return answer
+
+
+@pytest.fixture
+def browser(monkeypatch):
+    monkeypatch.setattr(engine, "current", Fake)
+    monkeypatch.setattr(api, "_films", api.Films())
+    return Browser()
+
+
+def test_a_film_is_a_header_and_arrays(browser):
+    answer = browser.get(f"/api/runs/{RUN}/film")
+    assert answer.status == 200 and answer.headers["content-type"] == "application/octet-stream"
+    size = int.from_bytes(answer.content[:4], "little")
+    header, arrays = json.loads(answer.content[4 : 4 + size]), answer.content[4 + size :]
+    assert {name: header[name] for name in ("state", "position", "seconds_left", "restarts", "count")} == {
+        "state": "running", "position": None, "seconds_left": 1.3, "restarts": 1, "count": 3,
+    }  # fmt: skip
+    assert [(record["kind"], record["run"]) for record in header["records"]] == [("progress", RUN)] * 2 + [("stopped", RUN)]
+    place = header["records"][1]["arrays"]["spectrum"]
+    assert place["dtype"] == "float32" and place["shape"] == [3] and place["offset"] % 4 == 0
+    assert np.frombuffer(arrays, "<f4", 3, place["offset"]).tolist() == [3.0, 1.0, 0.5]
+
+
+def test_since_gives_only_what_is_new(browser):
+    film = browser.get(f"/api/runs/{RUN}/film?since=2").content
+    size = int.from_bytes(film[:4], "little")
+    assert [record["kind"] for record in json.loads(film[4 : 4 + size])["records"]] == ["stopped"]
+
+
+@pytest.mark.parametrize("since", ["-1", "abc", "", "1e9", "٣", "9" * 100])
+def test_a_since_that_is_no_number_is_answered_all_the_same(browser, since):
+    assert browser.get(f"/api/runs/{RUN}/film?since={quote(since)}").status == 200
+
+
+@pytest.mark.parametrize("run_id", ["b" * 32, "x", "..", "A" * 32, "a" * 33, quote("\n"), quote("表示")])
+def test_unknown_and_malformed_ids_get_the_same_answer(browser, run_id):
+    answer = browser.get(f"/api/runs/{run_id}/film")
+    assert answer.status == 404 and answer.json() == {"state": "missing"}
+
+
+def test_without_an_engine_every_run_is_missing_and_health_still_answers(browser, monkeypatch):
+    monkeypatch.setattr(engine, "current", lambda: None)
+    assert browser.get(f"/api/runs/{RUN}/film").status == 404
+    assert browser.get("/healthz").json() == {"status": "ok", "engine": "absent", "warm_workers": 0}
+
+
+def test_answers_are_neither_stored_nor_sniffed(browser):
+    for path in (f"/api/runs/{RUN}/film", "/api/runs/x/film", "/healthz"):
+        headers = browser.get(path).headers
+        assert headers["cache-control"] == "no-store" and headers["x-content-type-options"] == "nosniff"
+
+
+def test_thirty_viewers_cost_one_encoding(browser):
+    films = {browser.get(f"/api/runs/{RUN}/film?since=1").content for _ in range(30)}
+    assert len(films) == 1 and api._films.encodings == 1
+
+
+def test_the_memory_of_encoded_films_is_bounded():
+    films, fake = api.Films(limit=1_000), Fake()
+    for since in range(3):
+        films.encode(fake.history(RUN, since), since)
+    assert films._size <= 1_000 or len(films._films) == 1

@@ -1,0 +1,147 @@
+"""Widgets and the draft behind them: what a visitor turns is what the Experiment says, and nothing else gets in."""
+
+import pytest
+
+from pages.ui import draft, runs, session
+from replearn_core import catalog
+from replearn_core.engine import RunView
+from replearn_core.experiment import Experiment, Problem, preset
+from tests.pages.test_pages import opened
+
+
+@pytest.fixture
+def state(monkeypatch):
+    """A session of its own for the functions that read one."""
+    values: dict = {}
+    monkeypatch.setattr("streamlit.session_state", values)
+    return values
+
+
+def lab(**query):
+    return opened("autoencoder", lang="en", **query)
+
+
+@pytest.mark.parametrize("name", catalog.VARIANTS)
+def test_choosing_a_card_sets_the_variants_preset(name):
+    app = lab()
+    key = "knob.variant" if catalog.VARIANTS[name].lecture else "knob.variant_other"
+    app.radio(key=key).set_value(name).run()
+    assert not app.error and app.query_params["variant"] == name
+    assert session_experiment(app) == preset("digits", name)
+
+
+def session_experiment(app) -> Experiment:
+    return Experiment.from_values(app.session_state[session.DRAFT])
+
+
+@pytest.mark.parametrize("name", catalog.DATASETS)
+def test_every_data_set_can_be_looked_at_with_every_card(name):
+    app = lab(dataset=name)
+    assert not app.error and not app.exception
+    assert session_experiment(app).dataset == name
+
+
+def test_a_variant_keeps_the_seed_and_a_data_set_keeps_the_penalties():
+    app = lab(variant="contractive", seed="5")
+    app.selectbox(key="knob.dataset").set_value("sprites").run()
+    kept = session_experiment(app)
+    assert kept.seed == 5 and [term.name for term in kept.penalties] == ["contraction"]
+    app.radio(key="knob.variant").set_value("deep").run()
+    assert session_experiment(app).seed == 5
+
+
+def test_toggles_switch_terms_on_and_off_and_sliders_set_their_strength():
+    app = lab()
+    app.toggle(key="knob.contraction").set_value(True).run()
+    app.select_slider(key="knob.penalty.contraction").set_value(2.0).run()
+    app.toggle(key="knob.corruption").set_value(True).run()
+    found = session_experiment(app)
+    assert found.penalties[0].weight == 2 and found.corruption.name == "masking"
+    app.toggle(key="knob.contraction").set_value(False).run()
+    app.toggle(key="knob.corruption").set_value(False).run()
+    assert session_experiment(app).penalties == () and session_experiment(app).corruption is None
+
+
+@pytest.mark.parametrize("kind", ["l1", "kl_sparsity", "k_sparse"])
+def test_each_kind_of_sparsity_can_be_chosen_and_given_up(kind):
+    app = lab()
+    app.toggle(key="knob.sparsity").set_value(True).run()
+    app.selectbox(key="knob.sparsity_kind").set_value(kind).run()
+    found = session_experiment(app)
+    assert found.code == "k_sparse" if kind == "k_sparse" else [term.name for term in found.penalties] == [kind]
+    app.toggle(key="knob.sparsity").set_value(False).run()
+    assert session_experiment(app).penalties == () and session_experiment(app).code != "k_sparse"
+
+
+def test_knobs_that_clash_are_explained_train_is_off_and_the_session_is_unharmed():
+    app = lab(variant="sparse")
+    app.selectbox(key="knob.code").set_value("relu").run()
+    assert app.button(key="train").disabled and not app.error
+    assert [line for line in app.text if "KL sparsity" in line.value]
+    assert app.query_params["variant"] == "sparse" and "code" not in app.query_params
+    app.toggle(key="knob.sparsity").set_value(False).run()
+    assert session_experiment(app).code == "relu"
+
+
+def test_a_value_that_no_widget_offered_is_refused_and_told(state):
+    draft.take(epochs=10**9)
+    assert draft.fields()["epochs"] == draft.FIRST.epochs
+    assert state[session.NOTICES][0].key == "problem.out_of_range"
+    draft.take(code="no such code")
+    draft.take_variant("no such variant")
+    draft.take_dataset("no such data")
+    assert Experiment.from_values(draft.fields()) == draft.FIRST
+
+
+def test_hidden_layers_are_typed_with_commas_of_either_kind_and_nonsense_is_refused():
+    app = lab()
+    app.text_input(key="knob.hidden").set_value("64，32").run()
+    assert session_experiment(app).hidden == (64, 32)
+    app.text_input(key="knob.hidden").set_value("64, many").run()
+    assert session_experiment(app).hidden == (64, 32) and app.container(key="notices").text
+
+
+def test_a_data_set_that_cannot_be_had_is_explained_and_cannot_be_trained(monkeypatch):
+    monkeypatch.setattr("replearn_core.datasets.available", lambda name: name != "mnist")
+    monkeypatch.setattr("replearn_core.datasets.origin", lambda name: "missing")
+    app = lab(dataset="mnist")
+    assert app.button(key="train").disabled
+    assert [line for line in app.text if "REPLEARN_DATA" in line.value]
+
+
+def test_too_much_work_names_the_knob_to_lower():
+    app = lab(dataset="glyphs", epochs="2000", code_size="2048", variant="contractive")
+    assert app.button(key="train").disabled
+    assert [line for line in app.text if "lower" in line.value]
+
+
+@pytest.mark.parametrize(("field", "value"), [("seed", 9), ("code_size", 7), ("hidden", (8,))])
+def test_knobs_that_change_network_or_data_wait_for_train(field, value):
+    view = RunView("0" * 32, draft.FIRST, "running")
+    assert runs.waiting_knobs(view, draft.FIRST.changed(**{field: value})) == (field,)
+
+
+def test_ingredients_pace_and_epochs_can_be_followed_during_training():
+    turned = draft.FIRST.changed(
+        learning_rate=0.01, epochs=300, batch_size=32, corruption={"name": "gaussian"}, penalties=[{"name": "contraction"}]
+    )
+    assert runs.waiting_knobs(RunView("0" * 32, draft.FIRST, "running"), turned) == ()
+
+
+def test_a_continuation_reads_as_one_whole_run():
+    part = draft.FIRST.changed(epochs=30, continues=("0" * 32, 170))
+    assert draft.from_the_start(part).epochs == 200 and draft.from_the_start(part).continues is None
+
+
+def test_opening_a_link_starts_nothing(monkeypatch):
+    started = []
+    monkeypatch.setattr(runs, "train", lambda *_: started.append(1))
+    monkeypatch.setattr(runs, "_show", lambda *_: started.append(1))
+    lab(variant="deep", seed="4", run="0" * 32)
+    assert started == []
+
+
+def test_without_an_engine_the_page_stays_readable_and_says_why_train_is_off():
+    app = lab()
+    assert app.button(key="train").disabled
+    assert runs.engine_problem() == Problem("problem.engine_starting")
