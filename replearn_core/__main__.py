@@ -12,7 +12,7 @@ from typing import Any
 
 from replearn_core import catalog, folder, weights
 from replearn_core.events import Event
-from replearn_core.experiment import RUN_ID_PATTERN, Experiment, InvalidExperiment, Problem
+from replearn_core.experiment import Experiment, InvalidExperiment, Problem
 
 WRONG = 2  # exit status for input that cannot be used
 MAX_SETTINGS = 1_000_000
@@ -90,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
 def _train(asked: argparse.Namespace, wanted: Wanted) -> int:
     experiment = Experiment.from_json(_settings(Path(asked.experiment)))
     if experiment.continues is not None:
-        raise Wrong(Problem("problem.parent_missing", "continues", dict(zip(("run", "epoch"), experiment.continues))), asked.experiment)
+        raise Wrong(
+            Problem("problem.parent_missing", "continues", dict(zip(("run", "epoch"), experiment.continues))), asked.experiment
+        )
     _check_device(asked.device)
     _claim(asked.out, experiment)
     return _run(experiment, asked, asked.out, wanted)

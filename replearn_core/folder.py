@@ -47,6 +47,7 @@ class Run:
         end = self.events[-1].kind if self.events else ""
         return end if end in ENDS else "interrupted"
 
+
 def write_run(
     folder: Path,
     experiment: Experiment,
@@ -79,7 +80,9 @@ def read_run(folder: Path) -> Run:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Damaged("events.jsonl") from None
     try:
-        metrics = {str(name): float(value) for name, value in json.loads(read_file(folder, "metrics.json", missing=b"{}")).items()}
+        metrics = {
+            str(name): float(value) for name, value in json.loads(read_file(folder, "metrics.json", missing=b"{}")).items()
+        }
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise Damaged("metrics.json") from None
     return Run(experiment, events, metrics)

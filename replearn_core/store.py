@@ -20,7 +20,17 @@ from typing import Any
 
 from replearn_core.events import ENDS, Event
 from replearn_core.experiment import RUN_ID_PATTERN, Experiment, InvalidExperiment, Problem
-from replearn_core.folder import Damaged, Run, read_experiment, read_file, read_run, read_state, write_file, write_run, write_state
+from replearn_core.folder import (
+    Damaged,
+    Run,
+    read_experiment,
+    read_file,
+    read_run,
+    read_state,
+    write_file,
+    write_run,
+    write_state,
+)
 
 try:
     import fcntl
@@ -134,7 +144,7 @@ class Store:
             run = read_run(folder)
             if run.experiment.id != run_id:
                 raise Damaged("experiment.json")
-        except Damaged as error:
+        except Damaged:
             self._try(lambda: self.mark(run_id, "damaged", error.problem))
             raise
         self._touch(run_id)
@@ -156,7 +166,9 @@ class Store:
             row = self._row(experiment.id)
             attempts, now = (row[10] if row else 0), time.time()
             parent = experiment.continues[0] if experiment.continues else None
-            self._put((experiment.id, "queued", experiment.as_json(), parent, now, now, _bytes(folder), 0, None, None, attempts + 1))
+            self._put(
+                (experiment.id, "queued", experiment.as_json(), parent, now, now, _bytes(folder), 0, None, None, attempts + 1)
+            )
             return attempts
 
     def mark(self, run_id: str, state: str, problem: Problem | None = None) -> None:
@@ -306,9 +318,7 @@ class Store:
         """What was queued or running when the last server ended is interrupted now, not running for ever."""
         with self._writing():
             problem = json.dumps(["problem.interrupted", "", {}])
-            self._index.execute(
-                "update runs set state = 'interrupted', problem = ? where state in (?, ?)", (problem, *BUSY)
-            )
+            self._index.execute("update runs set state = 'interrupted', problem = ? where state in (?, ?)", (problem, *BUSY))
 
     def _row(self, run_id: str) -> tuple[Any, ...] | None:
         with self._lock:

@@ -161,9 +161,7 @@ def _check_shapes(found: Mapping[str, tuple[int, ...]], expected: Mapping[str, t
     _none_of("problem.weights_unknown", [name for name in found if name not in expected])
     for name, shape in expected.items():
         if tuple(shape) != found[name]:
-            raise WeightsError(
-                "problem.weights_shape", tensor=name[:80], expected=_spelled(shape), found=_spelled(found[name])
-            )
+            raise WeightsError("problem.weights_shape", tensor=name[:80], expected=_spelled(shape), found=_spelled(found[name]))
 
 
 def _none_of(key: str, names: list[str]) -> None:

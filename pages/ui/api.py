@@ -79,7 +79,9 @@ async def health(_: Request) -> JSONResponse:
     running = engine.current()
     problem = running.problem.key if running and running.problem else None
     state = "absent" if running is None else problem or "ready"
-    return JSONResponse({"status": "ok", "engine": state, "warm_workers": len(running.dask.warm) if running else 0}, headers=HEADERS)
+    return JSONResponse(
+        {"status": "ok", "engine": state, "warm_workers": len(running.dask.warm) if running else 0}, headers=HEADERS
+    )
 
 
 ROUTES = [Route("/api/runs/{run_id}/film", film), Route("/healthz", health)]

@@ -1,7 +1,7 @@
-"""Numbers to plotly figures: `live.py` and the pages hand over events and arrays, and get a figure and its finding for the alt text.
+"""Numbers to plotly figures: `live.py` and the pages hand over events and arrays, and get a figure and its finding in words.
 
-Nothing here knows streamlit. Draw with `st.plotly_chart(figure, theme=None, …)`: the themes are those of `palette.py`. A figure's zoom
-survives the next poll because its `uirevision` depends on what is drawn and not on how far it has come. Each function has a
+Nothing here knows streamlit. Draw with `st.plotly_chart(figure, theme=None, …)`: the themes are those of `palette.py`. A figure's
+zoom survives the next poll because its `uirevision` depends on what is drawn and not on how far it has come. Each function has a
 `describe_…` beside it that returns (text key, numbers); words come in as `texts`, by the keys of TEXT_KEYS.
 """
 
@@ -37,7 +37,7 @@ class Segment:
     """The recorded moments of one run, or of one member of a lineage.
 
     begins: the epoch at which this one continues the one before it in the list, and so shares its lines; None = a run of its own.
-    label: the words at the marked line there ("λ 0.1 → 0.3"). progress: only moments that count, so cut where the next one begins.
+    label: the words at the marked line there ("λ 0.1 → 0.3"). progress: cut where the next one begins.
     """
 
     title: str
@@ -79,7 +79,7 @@ def loss_curves(
     y_title = texts["weighted_axis" if weighted else "loss_axis"]
     revision = f"loss {log_y} {weighted} {[line.title for line in _lineages(segments)]}"
     figure = _figure(traces, dark, texts["epoch_axis"], y_title, revision, shapes, notes)
-    return figure.update_yaxes(type="log" if log_y else "linear", exponentformat="power")
+    return figure.update_yaxes(type="log" if log_y else "linear", tickformat="~g").update_layout(height=340)
 
 
 def describe_loss_curves(segments: Sequence[Segment], *, cursor: float | None) -> Finding:
@@ -232,7 +232,7 @@ def spectrum(series: Sequence[tuple[str, np.ndarray, bool]], *, texts: Texts, da
         trace |= {"name": _plain(title), "line": line, "marker": {"size": 5}, "showlegend": len(series) > 1}
         traces.append(trace | {"hovertemplate": f"{_plain(title)}: %{{y:.3g}}<extra>%{{x}}</extra>"})
     figure = _figure(traces, dark, texts["rank_axis"], texts["spectrum_axis"], f"spectrum {[title for title, *_ in series]}")
-    return figure.update_yaxes(type="log", exponentformat="power")
+    return figure.update_yaxes(type="log", tickformat="~g")
 
 
 def describe_spectrum(series: Sequence[tuple[str, np.ndarray, bool]]) -> Finding:
@@ -320,7 +320,7 @@ def comparison_bars(
     pca: float | None = None,
     meaning: str = "reconstruction",
 ) -> go.Figure:
-    """One measure of several variants as bars that begin at zero, with PCA's as a line across them. axis: its title, with the unit."""
+    """One measure of several variants as bars that begin at zero, with PCA's as a line across. axis: its title, with unit."""
     labels = [three(value) for value in values]
     bar: dict[str, Any] = {
         "type": "bar",
@@ -329,7 +329,14 @@ def comparison_bars(
         "y": [_plain(name) for name in names],
         "text": labels,
     }
-    bar |= {"textposition": "auto", "showlegend": False, "hoverinfo": "skip", "marker": {"color": palette.meaning(meaning, dark)}}
+    bar |= {
+        "textposition": "inside",
+        "insidetextanchor": "start",
+        "textangle": 0,
+        "showlegend": False,
+        "hoverinfo": "skip",
+        "marker": {"color": palette.meaning(meaning, dark)},
+    }
     shapes: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
     if pca is not None and math.isfinite(pca):
@@ -362,11 +369,12 @@ def describe_comparison_bars(names: Sequence[str], values: Sequence[float], *, a
 
 def _figure(traces, dark: bool, x_title: str, y_title: str, revision: str, shapes=(), notes=()) -> go.Figure:
     theme = palette.theme(dark)
+    title = {"size": 13, "color": theme.muted}
     axis = {
         "gridcolor": theme.hairline,
         "linecolor": theme.hairline,
         "zerolinecolor": theme.hairline,
-        "tickfont": {"color": theme.muted},
+        "tickfont": {"color": theme.muted, "size": 12},
         "automargin": True,
         "fixedrange": False,
     }
@@ -376,9 +384,17 @@ def _figure(traces, dark: bool, x_title: str, y_title: str, revision: str, shape
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": palette.FONT, "size": 13, "color": theme.text},
-        "xaxis": axis | {"title": {"text": x_title, "standoff": 4}},
-        "yaxis": axis | {"title": {"text": y_title, "standoff": 4}},
-        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.28, "yanchor": "top", "font": {"size": 12}},
+        "xaxis": axis | {"title": {"text": x_title, "standoff": 8, "font": title}},
+        "yaxis": axis | {"title": {"text": y_title, "standoff": 12, "font": title}},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "font": {"size": 12},
+        },
         "hovermode": "x",
         "hoverlabel": {"font": {"family": palette.FONT, "size": 12}},
         "uirevision": revision,

@@ -1,4 +1,4 @@
-"""Catalogue → widgets. Every widget shows the draft and writes to it; `draft.py` decides what is valid. Called by the lab's page."""
+"""Catalogue → widgets. Every widget shows the draft and writes to it; `draft.py` decides what is valid. Called by the lab."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -23,7 +23,8 @@ def choose_data(available: Callable[[str], Problem | None]) -> Problem | None:
     names = tuple(catalog.DATASETS)
     missing = {name: found for name in names if (found := available(name))}
     name = draft.fields()["dataset"]
-    _choice("dataset", names, lambda one: _dataset_label(one, one in missing), name, draft.take_dataset, idea=t(f"dataset.{name}.idea"))
+    idea = t(f"dataset.{name}.idea")
+    _choice("dataset", names, lambda one: _dataset_label(one, one in missing), name, draft.take_dataset, idea=idea)
     if name in missing:
         st.text(text.problem(missing[name]))
     _problems("dataset")
@@ -67,13 +68,13 @@ def turn_more() -> None:
     now = draft.fields()
     with st.expander(t("controls.more"), icon=":material/tune:"):
         _layers(now["hidden"])
-        _choice("activation", catalog.ACTIVATIONS, _named("activation"), now["activation"], idea=t(f"activation.{now['activation']}.idea"))
-        _choice("code", tuple(catalog.CODES), _named("code"), now["code"], idea=t(f"code.{now['code']}.idea"))
+        _entry("activation", catalog.ACTIVATIONS)
+        _entry("code", tuple(catalog.CODES))
         _code_options(now)
-        _choice("network", catalog.NETWORKS, _named("network"), now["network"], idea=t(f"network.{now['network']}.idea"))
+        _entry("network", catalog.NETWORKS)
         _switch("tied", now["tied"])
-        _choice("reconstruction", tuple(catalog.RECONSTRUCTIONS), _named("reconstruction"), now["reconstruction"], idea=t(f"reconstruction.{now['reconstruction']}.idea"))
-        _choice("strategy", catalog.STRATEGIES, _named("strategy"), now["strategy"], idea=t(f"strategy.{now['strategy']}.idea"))
+        _entry("reconstruction", tuple(catalog.RECONSTRUCTIONS))
+        _entry("strategy", catalog.STRATEGIES)
         _integer("batch_size")
         _integer("train_size", high=catalog.DATASETS[now["dataset"]].train_size)
 
@@ -96,11 +97,12 @@ def notices() -> None:
 def _cards(field: str, names: Sequence[str], chosen: str) -> None:
     key = session.KNOB + field
     st.session_state[key] = chosen if chosen in names else None
+    labels = {name: t(f"variant.{name}.name") for name in names}
     st.radio(
         t("knob.variant.name"),
         names,
         index=None,
-        format_func=lambda name: t(f"variant.{name}.name"),
+        format_func=lambda name: labels.get(name, str(name)),
         captions=[f"{t(f'variant.{name}.card')}  \n${catalog.VARIANTS[name].equation}$" for name in names],
         key=key,
         on_change=_take_variant,
@@ -128,7 +130,7 @@ def _card_style() -> str:
 
 def _mask(name: str) -> str:
     svg = (ASSETS / "images" / "variants" / f"{name}.svg").read_text(encoding="utf-8")
-    address = f"url(\"data:image/svg+xml,{quote(svg)}\")"
+    address = f'url("data:image/svg+xml,{quote(svg)}")'
     return f"-webkit-mask-image: {address}; mask-image: {address};"
 
 
@@ -218,7 +220,9 @@ def _strength(name: str) -> None:
     found = draft.term(name)
     if knob and found:
         steps = _knob_steps(knob, lowest=1e-3)
-        _steps(f"penalty.{name}", found["weight"], steps, lambda v: draft.take(penalties=draft.with_penalty(name, v)), knob.symbol)
+        _steps(
+            f"penalty.{name}", found["weight"], steps, lambda v: draft.take(penalties=draft.with_penalty(name, v)), knob.symbol
+        )
 
 
 def _code_options(now: dict[str, Any]) -> None:
@@ -239,7 +243,11 @@ def _take_code_option(name: str) -> Callable[[float], None]:
 def _layers(widths: Sequence[int]) -> None:
     _put("hidden", ", ".join(map(str, widths)))
     st.text_input(
-        _label("hidden", "H"), placeholder=t("knob.hidden.none"), max_chars=60, **_bound("hidden", _take_layers), help=t("knob.hidden.help")
+        _label("hidden", "H"),
+        placeholder=t("knob.hidden.none"),
+        max_chars=60,
+        **_bound("hidden", _take_layers),
+        help=t("knob.hidden.help"),
     )
     _problems("hidden")
 
@@ -284,6 +292,12 @@ def _dataset_label(name: str, missing: bool) -> str:
     return t("controls.unavailable", name=label) if missing else label
 
 
+def _entry(group: str, names: Sequence[str]) -> None:
+    """A list of catalogue entries, for the setting of the same name."""
+    value = draft.fields()[group]
+    _choice(group, names, _named(group), value, idea=t(f"{group}.{value}.idea"))
+
+
 def _choice(
     field: str,
     names: Sequence[str],
@@ -297,7 +311,15 @@ def _choice(
     _put(field, value)
     shown = "visible" if label else "collapsed"
     help_text = " ".join(filter(None, (t(f"knob.{field}.help"), idea))) if label else None
-    st.selectbox(_label(field), names, format_func=label_of, **_bound(field, take), help=help_text, label_visibility=shown)
+    labels = {name: label_of(name) for name in names}
+    st.selectbox(
+        _label(field),
+        names,
+        format_func=lambda name: labels.get(name, str(name)),
+        **_bound(field, take),
+        help=help_text,
+        label_visibility=shown,
+    )
     _problems(field)
 
 
@@ -323,9 +345,7 @@ def _integer(field: str, high: int | None = None) -> None:
     _number(field, value, low, top, None, symbol)
 
 
-def _number(
-    field: str, value: float, low: int, high: int, take: Callable[[int], None] | None = None, symbol: str = ""
-) -> None:
+def _number(field: str, value: float, low: int, high: int, take: Callable[[int], None] | None = None, symbol: str = "") -> None:
     _put(field, max(low, min(int(value), high)))
     st.number_input(_label(field, symbol), low, high, step=1, **_bound(field, take), help=t(f"knob.{field}.help"))
     _problems(field)
@@ -339,9 +359,7 @@ def _steps(
     _put(field, float(value))
     options = sorted({float(step) for step in steps} | {float(value)})
     name = field if text.has(f"knob.{field}.name") else "level" if field.startswith("corruption.") else "strength"
-    st.select_slider(
-        _label(name, symbol), options, format_func=text.number, **_bound(field, take), help=t(f"knob.{name}.help")
-    )
+    st.select_slider(_label(name, symbol), options, format_func=text.number, **_bound(field, take), help=t(f"knob.{name}.help"))
     _problems(field)
 
 

@@ -1,4 +1,4 @@
-"""The knobs as they stand, valid or not, and their two ways in and out: widgets (`take`) and the address (`follow_link`, `write_link`)."""
+"""The knobs as they stand, valid or not. Two ways in and out: widgets (`take`), the address (`follow_link`, `write_link`)."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

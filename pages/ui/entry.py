@@ -16,7 +16,12 @@ SWITCH = "language_switch"
 
 
 def main() -> None:
-    st.set_page_config(page_title=t("app.title"), page_icon=ROOT / "assets" / "images" / "icon.svg", layout="wide", initial_sidebar_state="collapsed")
+    st.set_page_config(
+        page_title=t("app.title"),
+        page_icon=ROOT / "assets" / "images" / "icon.svg",
+        layout="wide",
+        initial_sidebar_state="collapsed",
+    )
     st.html(ROOT / "assets" / "css" / "lab.css")
     st.html(_colours(dark=st.context.theme.type == "dark"))
     page = st.navigation(_pages(), position="top")
@@ -31,7 +36,9 @@ def _colours(dark: bool) -> str:
     tone = palette.theme(dark)
     variables = {"page": tone.background, "panel": tone.panel, "muted": tone.muted, "line": tone.hairline, "accent": tone.accent}
     root = "; ".join(f"--lab-{name}: {colour}" for name, colour in variables.items())
-    edges = "\n".join(f'[class*="st-key-code_{name}"] {{ border-color: {palette.meaning(name, dark)} }}' for name in palette.MEANINGS)
+    edges = "\n".join(
+        f'[class*="st-key-code_{name}"] {{ border-color: {palette.meaning(name, dark)} }}' for name in palette.MEANINGS
+    )
     return f"<style>:root {{ {root} }}\n{edges}</style>"
 
 

@@ -51,8 +51,14 @@ def _shown_runs(view: RunView) -> list[FilmRun]:
 def _choose(key: str, names: Sequence[str]) -> str:
     """One of a few views; a value that was never offered counts as the first."""
     st.session_state.setdefault(key, names[0])
+    labels = {name: t(f"{key}.{name}") for name in names}
     chosen = st.segmented_control(
-        t(f"{key}.label"), names, format_func=lambda name: t(f"{key}.{name}"), key=key, required=True, label_visibility="collapsed"
+        t(f"{key}.label"),
+        names,
+        format_func=lambda name: labels.get(name, name),
+        key=key,
+        required=True,
+        label_visibility="collapsed",
     )
     return chosen if chosen in names else names[0]
 

@@ -1,4 +1,4 @@
-"""Beside the picture: what to notice, a question, a next step that can be tried, and each term's formula with the code that computes it."""
+"""Beside the picture: what to notice, a question, a next step to try, and each term's formula with the code that computes it."""
 
 import ast
 from collections.abc import Iterator

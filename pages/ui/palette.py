@@ -1,7 +1,8 @@
 """Every colour and the type of this app, in one place: read by `charts.py`, by our browser components and by pages that draw.
 
 One meaning has one colour on all pages. The hues are Okabe and Ito's (jfly.uni-koeln.de/color, 2008); as published some of them
-reach only 1.3:1 on a light page, so each is darkened on light, or lightened on dark, until it reaches 3:1 on page and panel.
+reach only 1.3:1 on a light page, so each is darkened on light until it reaches 3:1 on page and panel; on dark each is lightened
+until it reaches 3.5:1, because thin light lines on dark look fainter than their ratio says.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from functools import cache
 
 FONT = "'Noto Sans TC', 'Noto Sans CJK TC', 'Noto Sans', 'Source Sans', 'PingFang TC', 'Microsoft JhengHei', sans-serif"
 MARK_CONTRAST = 3.0  # WCAG 2.2, 1.4.11: marks that carry meaning
+DARK_MARK_CONTRAST = 3.5
 TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 
 
@@ -74,9 +76,10 @@ def signed(dark: bool) -> tuple[str, str, str]:
 
 @cache
 def hue(name: str, dark: bool) -> str:
-    """One of OKABE_ITO, moved until it reaches MARK_CONTRAST on the theme's page and panel."""
+    """One of OKABE_ITO, moved until it reaches the theme's contrast for marks on page and panel."""
     surfaces = theme(dark)
-    return reaching(OKABE_ITO[name], (surfaces.background, surfaces.panel), MARK_CONTRAST, lighter=dark)
+    ratio = DARK_MARK_CONTRAST if dark else MARK_CONTRAST
+    return reaching(OKABE_ITO[name], (surfaces.background, surfaces.panel), ratio, lighter=dark)
 
 
 def meaning(name: str, dark: bool) -> str:

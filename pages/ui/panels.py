@@ -1,6 +1,8 @@
-"""The charts under the film, one at a time, at the film's moment: curves, code values, sensitivity, measures. Called by `live.py`."""
+"""The charts under the film, one at a time, at its moment: curves, code values, sensitivity, measures. Called by `live.py`."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from pages.ui import charts, runs, session, text
 from pages.ui.charts import Finding, Segment
 from pages.ui.text import t
 from replearn_core.engine import RunView
+from replearn_core.events import Baseline
 from replearn_core.experiment import Experiment
 
 PANELS = ("curves", "code", "spectrum", "measures")
@@ -61,9 +64,8 @@ def _curves(own: RunView, others: Sequence[RunView]) -> None:
         weighted = st.toggle(t("figure.weighted"), key=session.WEIGHTED, help=t("figure.weighted_help"))
     lines = segments(own, others)
     cursor = session.get(session.EPOCH)
-    pca = runs.events_of(own, "baseline")
     figure = charts.loss_curves(
-        lines, cursor=cursor, texts=chart_texts(), dark=is_dark(), log_y=log_y, weighted=weighted, baseline=pca[-1] if pca else None
+        lines, cursor=cursor, texts=chart_texts(), dark=is_dark(), log_y=log_y, weighted=weighted, baseline=_baseline(own)
     )
     draw(figure, charts.describe_loss_curves(lines, cursor=cursor), "chart_curves")
     st.caption(t("figure.curves_help"))
@@ -85,7 +87,11 @@ def _code(own: RunView, others: Sequence[RunView]) -> None:
 
 
 def _spectrum(own: RunView, others: Sequence[RunView]) -> None:
-    series = [(runs.title_of(view), values, view is not own) for view in (own, *others) if (values := _latest_spectrum(view)) is not None]
+    series = [
+        (runs.title_of(view), values, view is not own)
+        for view in (own, *others)
+        if (values := _latest_spectrum(view)) is not None
+    ]
     draw(charts.spectrum(series, texts=chart_texts(), dark=is_dark()), charts.describe_spectrum(series), "chart_spectrum")
 
 
@@ -109,9 +115,21 @@ def headline(own: RunView) -> None:
     with st.container(horizontal=True, key="headline"):
         for name in _HEADLINES:
             value = t("measure.of_total", n=int(now[name]), total=units) if name == "dead" else text.number(now[name])
-            pca = now.get("pca_error")
+            pca = now["pca_error"] if _pca_says_something(now) else None
             delta = t("measure.against_pca", ratio=now[name] / pca) if name == "squared_error" and pca else None
             st.metric(t(f"measure.{name}"), value, delta, delta_color="off", delta_arrow="off", help=t(f"measure.{name}_help"))
+
+
+def _pca_says_something(now: Mapping[str, float]) -> bool:
+    """With a code as wide as the data PCA rebuilds everything: then there is nothing to compare with."""
+    return now.get("pca_error", 0.0) > 1e-6 * now.get("mean_error", 1.0)
+
+
+def _baseline(own: RunView) -> Baseline | None:
+    found = runs.events_of(own, "baseline")
+    if not found:
+        return None
+    return found[-1] if _pca_says_something(vars(found[-1])) else replace(found[-1], pca_error=math.nan)
 
 
 # ---- arrays of a moment ----
@@ -168,7 +186,10 @@ def changed(before: Experiment | None, after: Experiment | None) -> str:
 
 def _numbers(experiment: Experiment) -> dict[str, float]:
     terms = [*experiment.penalties, *([experiment.corruption] if experiment.corruption else [])]
-    return {term.name: term.weight for term in terms} | {"learning_rate": experiment.learning_rate, "batch_size": experiment.batch_size}
+    return {term.name: term.weight for term in terms} | {
+        "learning_rate": experiment.learning_rate,
+        "batch_size": experiment.batch_size,
+    }
 
 
 def _value(numbers: Mapping[str, float], name: str) -> str:

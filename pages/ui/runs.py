@@ -187,7 +187,11 @@ def events_of(view: RunView, kind: str) -> list[Any]:
 def epoch_of(view: RunView) -> float:
     """Epochs done."""
     moments = events_of(view, "progress")
-    return float(moments[-1].epoch) if moments else float(view.experiment.continues[1] if view.experiment and view.experiment.continues else 0)
+    return (
+        float(moments[-1].epoch)
+        if moments
+        else float(view.experiment.continues[1] if view.experiment and view.experiment.continues else 0)
+    )
 
 
 def seconds_of(view: RunView) -> float:

@@ -203,7 +203,4 @@ class Foreman:
 
 
 def _with(view: RunView, state: str, problem: Problem | None) -> RunView:
-    return RunView(
-        view.run_id, view.experiment, state, None, None, view.restarts, problem, view.events, view.count, view.origins
-    )
-
+    return RunView(view.run_id, view.experiment, state, None, None, view.restarts, problem, view.events, view.count, view.origins)

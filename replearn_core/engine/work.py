@@ -52,8 +52,8 @@ def run(order: Order) -> dict[str, Any]:
     try:
         for event in _events(order, lambda: order.key not in STOPPING and time.monotonic() < ends and teller.wanted()):
             end = event
-            if getattr(event, "state", None) is not None:
-                STATES[order.key] = (int(event.epoch), event.state)  # type: ignore[union-attr, arg-type]
+            if (state_now := getattr(event, "state", None)) is not None:
+                STATES[order.key] = (int(event.epoch), state_now)  # type: ignore[union-attr]
             teller.tell(event)
     except Exception as error:  # whatever a run does, its worker goes on and the visitor gets a key, not a library's words
         problem = _problem(error, order)
@@ -162,7 +162,11 @@ def _problem(error: Exception, order: Order) -> Problem:
         return given
     if getattr(error, "key", "") == "dataset.unavailable":
         return unavailable(error)
-    if isinstance(error, MemoryError) or "memory" in str(error).lower() and type(error).__name__ in ("RuntimeError", "OutOfMemoryError"):
+    if (
+        isinstance(error, MemoryError)
+        or "memory" in str(error).lower()
+        and type(error).__name__ in ("RuntimeError", "OutOfMemoryError")
+    ):
         return out_of_memory(Experiment.from_json(order.experiment))
     number = uuid.uuid4().hex[:8]
     log.error("run %s failed, error id %s", order.key, number, exc_info=error)
@@ -187,7 +191,9 @@ def out_of_memory(experiment: Experiment) -> Problem:
         "hidden" if experiment.hidden else "code_size": 32.0 * sum(a * b for a, b in zip(widths, widths[1:])),
         "batch_size": 24.0 * experiment.batch_size * sum(widths),
     }
-    return Problem("problem.out_of_memory", max(parts, key=lambda name: parts[name]), {"megabytes": round(sum(parts.values()) / 2**20) + 300})
+    return Problem(
+        "problem.out_of_memory", max(parts, key=lambda name: parts[name]), {"megabytes": round(sum(parts.values()) / 2**20) + 300}
+    )
 
 
 # ---- warming up ----

@@ -1,4 +1,4 @@
-"""The page of `film_app.py`: one film, set up by the address (`?runs=a,b&view=all&live=1&lang=en`), and what Python heard of it."""
+"""The page of `film_app.py`: one film, set up by the address (`?runs=a,b&view=all&live=1&lang=en`), and what Python heard."""
 
 import os
 import sys

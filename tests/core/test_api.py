@@ -29,7 +29,10 @@ class Fake:
     def history(self, run_id: str, since: int = 0) -> RunView:
         if run_id != RUN:
             return RunView(run_id, None, "missing")
-        frame = {"spectrum": np.array([3.0, 1.0, 0.5], np.float32), "reconstruction": np.arange(4, dtype=np.uint8).reshape(1, 2, 2)}
+        frame = {
+            "spectrum": np.array([3.0, 1.0, 0.5], np.float32),
+            "reconstruction": np.arange(4, dtype=np.uint8).reshape(1, 2, 2),
+        }
         events = (*(Progress(float(n), n / 10, TERMS, TERMS, TERMS, TERMS, {}, frame) for n in (1, 2)), Stopped(2))
         return RunView(RUN, None, "running", None, 1.26, 1, None, events[since:], 3, ((RUN,) * 3)[since:])
 

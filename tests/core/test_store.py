@@ -150,10 +150,9 @@ def test_frames_with_objects_or_lying_headers_are_refused(kept, tmp_path):
 def test_a_zip_that_unpacks_to_gigabytes_is_refused_unread(kept):
     run_id = keep(kept, experiment())
     path = kept.root / run_id / "frames.npz"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("0.clean.npy", "w") as member:
-            for _ in range(folder.MAX_FILE // 2**20 + 1):
-                member.write(bytes(2**20))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("0.clean.npy", "w") as member:
+        for _ in range(folder.MAX_FILE // 2**20 + 1):
+            member.write(bytes(2**20))
     with pytest.raises(Damaged):
         folder.read_run(path.parent)
 
@@ -207,7 +206,8 @@ def test_a_store_of_another_server_can_be_read_only(kept):
 
 
 def test_the_lock_of_a_killed_server_is_free(tmp_path):
-    code = "import sys,os;from replearn_core.store import Store;s=Store(sys.argv[1],shipped=None);print(s.problem,flush=True);os._exit(9)"
+    code = "import os, sys; from replearn_core.store import Store; "
+    code += "opened = Store(sys.argv[1], shipped=None); print(opened.problem, flush=True); os._exit(9)"
     command = [sys.executable, "-c", code, str(tmp_path)]
     answer = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert answer.stdout.strip() == "None" and answer.returncode == 9

@@ -96,7 +96,9 @@ def test_a_link_with_a_bad_value_says_so_and_the_page_works(query):
 
 
 def test_a_run_that_never_was_one_that_was_deleted_and_no_run_at_all_get_one_answer():
-    answers = {opened("autoencoder", lang="en", run=run).container(key="notices").text[0].value for run in ("0" * 32, "../../etc", "x")}
+    answers = {
+        opened("autoencoder", lang="en", run=run).container(key="notices").text[0].value for run in ("0" * 32, "../../etc", "x")
+    }
     assert len(answers) == 1
 
 
