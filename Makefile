@@ -29,9 +29,9 @@ rest: $(VENV)/.dev
 	$(PYTEST) -m "browser or slow"
 
 bench: $(VENV)-bench/.ready  ## the tables that README quotes; REPLEARN_DATA names the real data
-	$(VENV)-bench/bin/python benchmarks/loop.py
-	$(VENV)-bench/bin/python benchmarks/contraction.py
-	$(VENV)-bench/bin/python benchmarks/live.py
+	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)-bench/bin/python benchmarks/loop.py
+	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/contraction.py
+	$(VENV)/bin/python benchmarks/live.py
 
 clean:  ## the environments, not the runs
 	rm -rf $(VENV) $(VENV)-bench

@@ -1,4 +1,4 @@
-"""What a machine must have, for the tests that need it: REPLEARN_REQUIRE=browser,data turns their skips into failures, as in CI."""
+"""What a machine must have for the tests: REPLEARN_REQUIRE=browser,data turns skips for want of them into failures, as in CI."""
 
 import os
 from importlib.util import find_spec

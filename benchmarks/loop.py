@@ -17,15 +17,15 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
-from side_by_side import Speed, Watch, machine, one_thread, ratios, spread, table, take_turns, verdict, walls
 from torch import nn
 
 from replearn_core import datasets
 from replearn_core.datasets import Dataset
 from replearn_core.experiment import Experiment, preset
 from replearn_core.training import batches, train
+from side_by_side import Speed, Watch, machine, one_thread, ratios, spread, table, take_turns, verdict, walls
 
-ROUNDS = 5
+ROUNDS = 9
 EPOCHS = {"digits": 200}  # as long as a visitor's; others, with more samples, 10
 PEER_EPOCHS = {"digits": 10}  # they are slower, and as steady after the warm-up; others 2
 LIMITS = {"bare loop": 0.95, "Lightning": 1.3, "pythae": 1.5}
@@ -142,7 +142,7 @@ class Slices:
         self.x, self.size = x, size
 
     def __len__(self) -> int:
-        return -(-len(self.x) // self.size)
+        return (len(self.x) + self.size - 1) // self.size
 
     def __iter__(self):
         return ((batch,) for batch in batches(self.x, torch.randperm(len(self.x)), self.size))

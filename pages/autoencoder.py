@@ -25,6 +25,7 @@ with knobs:
 # ---- the live picture, middle ----
 with picture:
     buttons.toolbar(view, experiment)
+    live.note(view, experiment)
     live.region(view)
     live.foot(view)
     six.show()

@@ -1,4 +1,7 @@
-"""The command line: `python -m replearn_core train experiment.json --out DIR`, and `resume`, `show`, `catalog`. The same loop, no browser."""
+"""The command line: `python -m replearn_core train experiment.json --out DIR`, and `resume`, `show`, `catalog`.
+
+The same loop as in the app, without a browser.
+"""
 
 import argparse
 import json
@@ -149,7 +152,7 @@ def _run(
     state: dict[str, Any] | None = None,
     epoch: int = 0,
 ) -> int:
-    """Train, from `state` after `epoch` epochs where there is one, and write the folder. Ctrl-C stops, and leaves it resumable."""
+    """Train, from `state` after `epoch` epochs where there is one, and write the folder. Ctrl-C leaves it resumable."""
     import torch
 
     from replearn_core import datasets, training
@@ -165,7 +168,7 @@ def _run(
             if not _told(events, event):
                 events.append(event)
             if getattr(event, "state", None) is not None:
-                keep = event.state, int(event.epoch)  # type: ignore[union-attr, arg-type]
+                keep = event.state, int(event.epoch)  # type: ignore[union-attr]
             bar.tell(event)
     except datasets.Unavailable as error:
         numbers = {"dataset": error.dataset, "reason": error.reason, "files": ", ".join(error.files)}

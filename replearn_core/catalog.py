@@ -295,7 +295,7 @@ VARIANTS = _by_name(
         False,
         _settings(
             code="gaussian",
-            code_size="narrow",
+            code_size="latent",
             hidden="shallow",
             reconstruction="cross_entropy",
             penalties=(("gaussian_kl", 1.0, {}),),
@@ -308,10 +308,10 @@ VARIANTS = _by_name(
         False,
         _settings(
             code="gaussian",
-            code_size="narrow",
+            code_size="latent",
             hidden="shallow",
             reconstruction="cross_entropy",
-            penalties=(("gaussian_kl", 4.0, {}),),
+            penalties=(("gaussian_kl", "strong", {}),),
         ),
     ),
 )

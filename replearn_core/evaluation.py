@@ -4,6 +4,7 @@ Called by `training.py` only. Nothing here touches the randomness of training, s
 """
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -31,7 +32,7 @@ SHOWN_SAMPLES = 48
 SPECTRUM_COST = 150  # a spectrum is drawn after this many times its own work
 FRAME_BYTES = 48_000  # of one array, so that a frame travels in few messages
 FINAL_SAMPLES = 1_000  # for measures that compare all pairs
-PROBE_SAMPLES = 5_000  # labelled training samples of "all labels", at most
+PROBE_SAMPLES = 2_000  # labelled training samples of "all labels", at most
 FEW_LABELS = 10  # per class
 
 
@@ -47,7 +48,7 @@ class View:
 
     def __init__(self, e: Experiment, network: Autoencoder, data: Dataset, x_test: Tensor, noise: Generator):
         self.e, self.network, self.data, self.x_test = e, network, data, x_test
-        shown = chosen(data.y_test, SHOWN_POINTS if e.data.kind == "points" else min(SHOWN_IMAGES, FRAME_BYTES // e.data.size))
+        shown = chosen(data.y_test, len(x_test), SHOWN_POINTS if e.data.kind == "points" else min(SHOWN_IMAGES, FRAME_BYTES // e.data.size))
         live = LIVE_SAMPLES_INFERRED if e.code in INFERRED_CODES else LIVE_SAMPLES
         rest = np.setdiff1d(np.arange(len(x_test)), shown)[: max(0, live - len(shown))]
         self.shown = shown
@@ -131,12 +132,8 @@ class View:
             state,
         )
 
-    def knows_baseline(self) -> bool:
-        """Whether an earlier run of this process has computed it: then it is told early, else after training, which it would delay."""
-        return baseline_key(self.e) in _of_data
-
     def baseline(self, x_train: Tensor) -> Baseline:
-        return Baseline(*baseline_errors(self.e, x_train.cpu().numpy(), self.x_test.cpu().numpy()))
+        return Baseline(*baseline_errors(x_train.cpu().numpy(), self.x_test.cpu().numpy(), self.e.code_size))
 
     # ---- the pieces of a moment ----
 
@@ -174,8 +171,7 @@ class View:
             frame["atoms"] = signed_pictures(self._atoms(codes, phase.top), self._feature_count(), self.e.data.shape)
         strength = codes[:SHOWN_SAMPLES, :SHOWN_UNITS].abs().cpu().numpy()
         frame["activity"] = (255 * strength / max(float(strength.max()), 1e-12)).round().astype(np.uint8)
-        counts, edges = np.histogram(codes.cpu().numpy(), bins=40)
-        frame["histogram"], frame["histogram_edges"] = counts, edges.astype(np.float32)
+        frame["histogram"], frame["histogram_edges"] = code_histogram(codes.cpu().numpy())
         if work >= self.spectrum_due:
             self.spectrum_due = work + SPECTRUM_COST * spectrum_work(self.e)
             frame["spectrum"] = spectrum(self.network, self.x[:2], phase.top)
@@ -199,10 +195,19 @@ class View:
         return (array.clip(0, 1) * 255).round().astype(np.uint8).reshape(-1, *self.e.data.shape)
 
 
-def chosen(labels: np.ndarray | None, count: int) -> np.ndarray:
-    """Indices of held-out samples to show: the first of each class in turn, until there are `count`."""
+def code_histogram(codes: np.ndarray, bins: int = 40) -> tuple[np.ndarray, np.ndarray]:
+    """Counts (bins,) and edges (bins + 1,) of all code values; a collapsed code gets a bin of its own width."""
+    low, high = float(codes.min()), float(codes.max())
+    if high - low < 1e-6 * max(1.0, abs(low), abs(high)):
+        low, high = low - 0.5, high + 0.5
+    counts, edges = np.histogram(codes.astype(np.float64), bins=bins, range=(low, high))
+    return counts, edges.astype(np.float32)
+
+
+def chosen(labels: np.ndarray | None, samples: int, count: int) -> np.ndarray:
+    """Indices of held-out samples to show, of so many: the first of each class in turn, until there are `count`."""
     if labels is None:
-        return np.arange(count)
+        return np.arange(min(count, samples))
     order = np.argsort(labels, kind="stable")
     rank = np.empty(len(labels), dtype=int)
     for label in np.unique(labels):
@@ -251,20 +256,22 @@ def _error(rebuilt: Tensor, x: Tensor) -> float:
     return float((rebuilt - x).square().sum() / len(x))
 
 
-# What depends on the data alone, by its key: many runs of a class share it. A few numbers each; bounded by the catalogue.
+# What depends on the data alone, by its key: many runs of a class share it. A few numbers each.
 _of_data: dict[tuple, Any] = {}
 
 
-def baseline_key(e: Experiment) -> tuple:
-    return "baseline", e.dataset, e.samples, e.code_size
+def data_key(x_train: np.ndarray, x_test: np.ndarray) -> tuple:
+    """Tells data sets apart by their sizes and by a checksum over some hundred rows."""
+    sums = [zlib.crc32(np.ascontiguousarray(x[:: max(1, len(x) // 200)])) for x in (x_train, x_test)]
+    return (*x_train.shape, len(x_test), *sums)
 
 
-def baseline_errors(e: Experiment, x_train: np.ndarray, x_test: np.ndarray) -> tuple[float, float]:
-    """Held-out squared error per image of PCA with the run's code size, and of the mean picture."""
-    key = baseline_key(e)
+def baseline_errors(x_train: np.ndarray, x_test: np.ndarray, size: int) -> tuple[float, float]:
+    """Held-out squared error per image of PCA with `size` components, and of the mean picture."""
+    key = ("baseline", size, *data_key(x_train, x_test))
     if key not in _of_data:
         mean = float(np.square(x_test - x_train.mean(axis=0)).sum(axis=1).mean())
-        _of_data[key] = (measures.pca_error(x_train, x_test, e.code_size), mean)
+        _of_data[key] = (measures.pca_error(x_train, x_test, size), mean)
     return _of_data[key]
 
 
@@ -288,7 +295,7 @@ def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: 
             numbers["squared_error_inferred"] = _error(network.decode(inferred), x_test[:FINAL_SAMPLES])
             numbers["l0_inferred"] = measures.l0(inferred.cpu().numpy(), active_tolerance("linear"))
     pixels, test_pixels = x_train.cpu().numpy(), x_test.cpu().numpy()
-    numbers["pca_error"], numbers["mean_error"] = baseline_errors(e, pixels, test_pixels)
+    numbers["pca_error"], numbers["mean_error"] = baseline_errors(pixels, test_pixels, e.code_size)
     h = codes.cpu().numpy()
     numbers["l0"] = measures.l0(h, active_tolerance(e.code))
     numbers["hoyer"] = measures.hoyer(h)
@@ -299,7 +306,7 @@ def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: 
     numbers["continuity"] = measures.continuity(test_pixels[few], h[few], 5)
     if data.y_train is not None:
         numbers |= _probes("probe", train_codes.cpu().numpy(), h, data, e.seed, standardise=True)
-        key = ("pixels", e.dataset, e.samples, e.seed)
+        key = ("pixels", e.seed, *data_key(pixels, test_pixels))
         if key not in _of_data:
             _of_data[key] = _probes("pixels", pixels[:PROBE_SAMPLES], test_pixels, data, e.seed, standardise=False)
         numbers |= _of_data[key]

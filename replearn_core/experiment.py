@@ -255,7 +255,7 @@ def preset(dataset: str, variant: str, **fields) -> Experiment:
     settings["code_size"] = sizes[settings["code_size"]]
     settings["hidden"] = sizes[settings.get("hidden", "none")]
     if "penalties" in settings:
-        settings["penalties"] = [_term(*spelled) for spelled in settings["penalties"]]
+        settings["penalties"] = [_term(name, sizes.get(weight, weight), options) for name, weight, options in settings["penalties"]]
     if "corruption" in settings:
         settings["corruption"] = _term(*settings["corruption"])
     if settings["code"] == "k_sparse":
@@ -265,12 +265,16 @@ def preset(dataset: str, variant: str, **fields) -> Experiment:
 
 
 def _sizes(data: catalog.DatasetEntry) -> dict[str, Any]:
-    """Widths for a data set of D numbers: narrow and wide codes, and the hidden layers before them."""
+    """Sizes for a data set of D numbers: narrow and wide codes, the hidden layers before them, and a strong β.
+
+    The KL weighs against an error summed over D pixels: β = 4 on 8×8 digits collapses every unit to its prior.
+    """
     if data.kind == "points":
-        return {"narrow": data.size - 1, "wide": 64, "none": (), "shallow": (64,), "deep": (64, 32)}
+        return {"narrow": data.size - 1, "wide": 64, "latent": 2, "none": (), "shallow": (64,), "deep": (64, 32), "strong": 2.0}
     if data.size <= 64:
-        return {"narrow": 16, "wide": 100, "none": (), "shallow": (64,), "deep": (128, 64)}
-    return {"narrow": 32, "wide": 256, "none": (), "shallow": (256,), "deep": (256, 128)}
+        return {"narrow": 16, "wide": 100, "latent": 8, "none": (), "shallow": (64,), "deep": (128, 64), "strong": 2.0}
+    strong = 4.0 if data.size >= 1_000 else 2.0
+    return {"narrow": 32, "wide": 256, "latent": 10, "none": (), "shallow": (256,), "deep": (256, 128), "strong": strong}
 
 
 def _pace(data: catalog.DatasetEntry, inferred: bool) -> dict[str, Any]:

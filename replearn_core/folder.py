@@ -97,7 +97,7 @@ def read_experiment(folder: Path) -> Experiment:
 
 
 def read_state(folder: Path, epoch: int | None = None) -> tuple[bytes, bytes, int] | None:
-    """(weights, optimiser or empty, epoch) as kept after `epoch` epochs, or the last; None where there is none. Raises Damaged."""
+    """(weights, optimiser or empty, epoch) as kept after `epoch` epochs, or the last; None without one. Raises Damaged."""
     names = [("weights.safetensors", "optimizer.safetensors")]
     if epoch is not None:
         names.append((f"weights-{epoch}.safetensors", f"optimizer-{epoch}.safetensors"))
@@ -119,14 +119,15 @@ def write_state(folder: Path, weights: bytes, optimizer: bytes, epoch: int) -> N
     write_file(folder / f"optimizer-{epoch}.safetensors", optimizer)
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Atomically: beside the name, to the disk, then onto the name."""
+def write_file(path: Path, data: bytes, durable: bool = True) -> None:
+    """Atomically: beside the name, to the disk (where `durable`), then onto the name. Raises OSError."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         with open(beside, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
@@ -149,7 +150,7 @@ def read_file(folder: Path, name: str, missing: bytes | None = None) -> bytes:
 
 def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 

@@ -32,7 +32,7 @@ class Pass:
     output: Tensor
     code_name: str
     weight: Tensor | None
-    noise: Generator
+    probe: Generator
     log_variance: Tensor | None = None
 
 
@@ -49,15 +49,16 @@ class Autoencoder(nn.Module):
         self.options = {name: int(v) if float(v).is_integer() else v for name, v in experiment.code_options.items()}
         build = _conv_stages if experiment.network == "conv" else _dense_stages
         encoder, decoder = build(experiment)
-        if experiment.code == "lista":
-            encoder[-1] = _lista(experiment, generator)
         self.encoder, self.decoder = nn.ModuleList(encoder), nn.ModuleList(decoder)
         if experiment.code == "predictive":
             self.gain = nn.Parameter(torch.ones(experiment.code_size))
         _initialise(self, experiment, generator)
         if experiment.code in INFERRED_CODES:
+            dictionary = random_dictionary(experiment.data.size, experiment.code_size, generator)
             with torch.no_grad():
-                self.decoder[0].weight.copy_(random_dictionary(experiment.data.size, experiment.code_size, generator))
+                self.decoder[0].weight.copy_(dictionary)
+            if experiment.code == "lista":
+                self.encoder[0] = _lista(experiment, dictionary)
 
     # ---- the pieces ----
 
@@ -84,8 +85,12 @@ class Autoencoder(nn.Module):
         bottom: int = 0,
         top: int | None = None,
         inference: tuple[float, float] | None = None,
+        probe: Generator | None = None,
     ) -> Pass:
-        """One pass through the levels `bottom` … `top`. `inference` = (λ, γ) for codes that are inferred."""
+        """One pass through the levels `bottom` … `top`. inference: (λ, γ) for codes that are inferred.
+
+        noise: draws the Gaussian code. probe: draws for the deep contraction, apart so that a penalty changes no other draw.
+        """
         top = self.levels if top is None else top
         features, log_variance = self._features(seen, bottom, top)
         code = features
@@ -95,7 +100,7 @@ class Autoencoder(nn.Module):
             code = self.infer(seen, *inference)
         output = self._decode(code, bottom, top)
         weight = self.encoder[bottom].weight if self.has_closed_contraction(bottom, top) else None
-        return Pass(target, seen, features, code, output, self.code_name(top), weight, noise, log_variance)
+        return Pass(target, seen, features, code, output, self.code_name(top), weight, probe or noise, log_variance)
 
     def code_name(self, top: int) -> str:
         """The code type, or the activation, of level `top`."""
@@ -106,12 +111,17 @@ class Autoencoder(nn.Module):
         return top - bottom == 1 and isinstance(self.encoder[bottom], nn.Linear) and self.code_name(top) in codes.SLOPES
 
     @torch.no_grad()
-    def normalise_atoms(self, top: int) -> None:
-        """Give the atoms of level `top` (columns of its decoder stage, or rows of a tied encoder) unit norm."""
+    def normalise_atoms(self, bottom: int, top: int) -> None:
+        """Give the atoms (columns) of every decoder stage between two levels unit norm; of a tied one, the code's alone.
+
+        All of them: a later stage could grow for an earlier one. A tied stage cannot grow without its encoder.
+        """
         if self.tied:
             normalise_atoms_(self.encoder[top - 1].weight.T)
-        else:
-            normalise_atoms_(self.decoder[top - 1].weight)
+            return
+        for stage in self.decoder[bottom:top]:
+            columns = stage.weight if isinstance(stage, nn.Linear) else stage.weight.flatten(1).T
+            normalise_atoms_(columns)
 
     # ---- how ----
 
@@ -120,8 +130,10 @@ class Autoencoder(nn.Module):
             x = self.activation(_apply(self.encoder[i], x, self._side(i)))
         if top < self.levels:
             return x, None
-        a = _apply(self.encoder[top - 1], x, self._side(top - 1))
         code = self.experiment.code
+        if code == "lista":
+            return self.encoder[0](x - self.decoder[0].bias), None  # of the centred picture, as inference is
+        a = _apply(self.encoder[top - 1], x, self._side(top - 1))
         if code in codes.ACTIVATIONS:
             return codes.ACTIVATIONS[code](a), None
         if code == "gaussian":
@@ -130,9 +142,7 @@ class Autoencoder(nn.Module):
         if code == "k_sparse":
             k = self.options["k"]
             return codes.k_sparse(a, k if self.training else round(k * self.options["alpha"])), None
-        if code == "predictive":
-            return self.gain * torch.tanh(a), None
-        return a, None  # lista: the stage is the whole encoder
+        return self.gain * torch.tanh(a), None  # predictive
 
     def _decode(self, h: Tensor, bottom: int, top: int) -> Tensor:
         for i in range(top - 1, bottom - 1, -1):
@@ -178,10 +188,10 @@ def _conv_stages(e: Experiment) -> tuple[list[nn.Module], list[nn.Module]]:
     return encoder, decoder
 
 
-def _lista(e: Experiment, generator: Generator) -> nn.Module:
-    sparsity = next((term.weight for term in e.penalties if term.name == "l1"), 0.1)
-    # λ/2: Lista is written for the lasso with its ½, PSC's objective has none.
-    return Lista.of_size(e.data.size, e.code_size, sparsity / 2, e.code_options and int(e.code_options["layers"]), generator)
+def _lista(e: Experiment, dictionary: Tensor) -> nn.Module:
+    """LISTA that begins as ISTA for the decoder's own atoms. λ/2: it is written for the lasso with its ½, PSC's objective has none."""
+    sparsity = next((term.weight for term in e.penalties if term.name == "l1"), 0.0)
+    return Lista(dictionary, sparsity / 2, int(e.code_options["layers"]))
 
 
 def _apply(stage: nn.Module, x: Tensor, side: int) -> Tensor:

@@ -51,7 +51,7 @@ def contraction(p: Pass) -> Tensor:
         return (slope.square() @ p.weight.square().sum(dim=1)).mean()
     if p.seen.grad_fn is None and not p.seen.requires_grad:
         raise ValueError("the deep contraction needs an input that requires grad")
-    probe = torch.randint(0, 2, p.features.shape, generator=p.noise, device=p.features.device) * 2.0 - 1.0
+    probe = torch.randint(0, 2, p.features.shape, generator=p.probe, device=p.features.device) * 2.0 - 1.0
     (gradient,) = torch.autograd.grad((p.features * probe).sum(), p.seen, create_graph=True)  # (B, D)
     return gradient.square().sum() / len(gradient)
 

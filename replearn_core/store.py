@@ -12,8 +12,8 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,8 @@ VERSION = 1
 BUSY = ("queued", "running")
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "pretrained"
 _COLUMNS = "id, state, experiment, parent, created, used, bytes, count, seconds, problem, attempts"
-_TABLE = """create table if not exists runs(id text primary key, state text, experiment text, parent text, created real, used real,
-bytes integer, count integer, seconds real, problem text, attempts integer)"""
+_TABLE = """create table if not exists runs(id text primary key, state text, experiment text, parent text, created real,
+used real, bytes integer, count integer, seconds real, problem text, attempts integer)"""
 
 
 class StoreUnavailable(Exception):
@@ -133,7 +133,7 @@ class Store:
             rows = self._index.execute(f"select {_COLUMNS} from runs order by created desc limit ?", (limit,)).fetchall()
         own = [_kept(row) for row in rows]
         shipped = [self._shipped_run(run_id) for run_id in self._shipped if run_id not in {run.run_id for run in own}]
-        return tuple([*own, *filter(None, shipped)])
+        return (*own, *filter(None, shipped))
 
     def read(self, run_id: str) -> Run:
         """The run's events and metrics. Raises Damaged, and marks it so; KeyError for an unknown one."""
@@ -144,8 +144,9 @@ class Store:
             run = read_run(folder)
             if run.experiment.id != run_id:
                 raise Damaged("experiment.json")
-        except Damaged:
-            self._try(lambda: self.mark(run_id, "damaged", error.problem))
+        except Damaged as error:
+            with suppress(StoreUnavailable):  # a note that would have been useful, no more
+                self.mark(run_id, "damaged", error.problem)
             raise
         self._touch(run_id)
         return run
@@ -162,7 +163,7 @@ class Store:
         with self._writing():
             folder = self.root / experiment.id
             folder.mkdir(parents=True, exist_ok=True)
-            write_file(folder / "experiment.json", experiment.as_json().encode())
+            write_file(folder / "experiment.json", experiment.as_json().encode(), durable=False)
             row = self._row(experiment.id)
             attempts, now = (row[10] if row else 0), time.time()
             parent = experiment.continues[0] if experiment.continues else None
@@ -189,9 +190,10 @@ class Store:
         problem: Problem | None = None,
     ) -> None:
         """Keep a run that has ended, then make room where the quota is passed."""
-        with self._writing():
-            folder = self.root / experiment.id
+        folder = self.root / experiment.id
+        with self._saying():  # without the lock: compressing and syncing take a while, and pages read the index meanwhile
             write_run(folder, experiment, events, weights, optimizer, metrics)
+        with self._writing():
             seconds = next((event.seconds for event in reversed(events) if hasattr(event, "seconds")), None)
             self._index.execute(
                 "update runs set state = ?, bytes = ?, count = ?, seconds = ?, used = ? where id = ?",
@@ -202,7 +204,7 @@ class Store:
 
     def keep_state(self, run_id: str, weights: bytes, optimizer: bytes, epoch: int) -> None:
         """Keep the state of an earlier epoch for a continuation."""
-        with self._writing():
+        with self._saying():
             write_state(self.root / run_id, weights, optimizer, epoch)
 
     def pin_state(self, run_id: str, epoch: int) -> bool:
@@ -224,11 +226,17 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
+        """Hold the index, and say what went wrong."""
+        with self._saying(), self._lock:
+            yield
+
+    @contextmanager
+    def _saying(self) -> Iterator[None]:
+        """Whatever goes wrong while writing, as a StoreUnavailable."""
         if self.problem is not None:
             raise StoreUnavailable(self.problem)
         try:
-            with self._lock:
-                yield
+            yield
         except sqlite3.Error as error:
             full = "full" in str(error)
             raise StoreUnavailable(Problem("problem.store_full" if full else "problem.store_failed", "", self._path())) from None
@@ -239,17 +247,11 @@ class Store:
     def _path(self) -> dict[str, str]:
         return {"path": str(self.root)}
 
-    def _try(self, write: Callable[[], None]) -> None:
-        try:
-            write()
-        except StoreUnavailable:
-            pass  # a note that would have been useful, no more
-
     def _take(self) -> Problem | None:
         """Make the folder and take its lock. Returns why that is not possible."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            self._held = open(self.root / ".lock", "a+b")
+            self._held = open(self.root / ".lock", "a+b")  # noqa: SIM115
             if fcntl is not None:
                 fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -336,11 +338,8 @@ class Store:
         if len(self._used) > 10_000:
             self._used.clear()
 
-        def note() -> None:
-            with self._writing():
-                self._index.execute("update runs set used = ? where id = ?", (now, run_id))
-
-        self._try(note)
+        with suppress(StoreUnavailable), self._writing():
+            self._index.execute("update runs set used = ? where id = ?", (now, run_id))
 
     def _evict(self) -> None:
         """Take out the least recently used until the quota holds."""

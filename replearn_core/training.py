@@ -26,8 +26,8 @@ MACS_A_SECOND = 4e10  # of one core of a small machine; only ratios of work matt
 STEP_OVERHEAD = 1.8e-4 * MACS_A_SECOND
 RECORD_OVERHEAD = 1.5e-3 * MACS_A_SECOND
 LONGEST_SILENCE = 0.4 * MACS_A_SECOND  # between two pictures
-GATHERED = 1_024  # samples brought into order at a time: few gathers, and no second copy of a large data set
-PURPOSES = {"weights": 1, "order": 2, "noise": 3, "held_out": 4}
+GATHERED = 2**20  # bytes brought into order at a time: few gathers, within the cache, and no second copy of a large data set
+PURPOSES = {"weights": 1, "order": 2, "noise": 3, "held_out": 4, "probe": 5}
 
 
 def train(
@@ -61,10 +61,7 @@ def train(
     view = View(e, network, data, x_test, generator(e.seed, "held_out", device=where))
     yield view.started(first, last, len(x_train), where.type, plan)
 
-    if told := view.knows_baseline():
-        yield view.baseline(x_train)
-
-    kept, state, work, ends = first, None, 0.0, 0
+    kept, state, work, ends, told = first, None, 0.0, 0, False
     for phase in plan:
         starts, ends = ends, ends + phase.epochs
         if ends <= first or not phase.epochs:
@@ -90,7 +87,7 @@ def train(
                     yield Diverged(kept, str(error), state)
                     return
             order = torch.randperm(len(x), generator=generator(e.seed, "order", epoch)).to(where)
-            noise = generator(e.seed, "noise", epoch, where)
+            noise, probe = generator(e.seed, "noise", epoch, where), generator(e.seed, "probe", epoch, where)
             network.train()
             for step, batch in enumerate(batches(x, order, e.batch_size), 1):  # batch (B, D)
                 if not wanted():
@@ -99,7 +96,7 @@ def train(
                 seen = corrupt(batch, e.corruption, noise)
                 if probed:
                     seen = seen.detach().requires_grad_()
-                p = network(seen, batch, noise, phase.bottom, phase.top, inference)
+                p = network(seen, batch, noise, phase.bottom, phase.top, inference, probe)
                 values = [term(p) for _, _, term in objective]
                 loss = values[0]
                 for (_, weight, _), value in zip(objective[1:], values[1:]):
@@ -109,7 +106,7 @@ def train(
                 loss.backward()
                 optimiser.step()
                 if atoms:
-                    network.normalise_atoms(phase.top)
+                    network.normalise_atoms(phase.bottom, phase.top)
                 window.add(values, len(batch))
                 work += step_work
 
@@ -129,10 +126,11 @@ def train(
                     kept, state = epoch + 1, keep(network, optimiser)
                     moment = replace(moment, state=state)
                 yield moment
+                if step == steps and not told:  # after the first picture, which it would delay
+                    told = True
+                    yield view.baseline(x_train)
                 window = Window(objective, where)
                 network.train()
-    if not told:
-        yield view.baseline(x_train)
     yield Finished(kept, time.perf_counter() - began, final_measures(e, network, data, x_train, x_test), state)
 
 
@@ -152,8 +150,9 @@ def flat(images: np.ndarray, device: torch.device) -> Tensor:
 
 
 def batches(x: Tensor, order: Tensor, size: int) -> Iterator[Tensor]:
-    """Rows of x in this order, `size` at a time: slices of gathers of many batches, since one gather a batch costs more."""
-    for block in order.split(size * max(1, GATHERED // size)):
+    """Rows of x in this order, `size` at a time: slices of gathers of as many batches as the cache holds."""
+    at_once = max(1, GATHERED // (4 * x.shape[1] * size))
+    for block in order.split(size * at_once):
         yield from x[block].split(size)
 
 

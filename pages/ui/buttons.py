@@ -51,10 +51,10 @@ def toolbar(view: RunView, experiment: Experiment | None) -> None:
     with st.container(horizontal=True, gap="xsmall", key="toolbar"):
         _tool("rewind", "replay", runs.train, (), off)
         _tool("new_seed", "casino", runs.train_new_seed, (), off)
-        if view.run_id in session.get(session.PINS, ()):
-            _tool("unpin", "keep_off", runs.unpin, (view.run_id,), False)
-        else:
-            _tool("pin", "keep", runs.pin, (view.run_id,), not view.events)
+        pins = session.get(session.PINS, ())
+        _tool("pin", "keep", runs.pin, (view.run_id,), not view.events or view.run_id in pins)
+        if pins:
+            _tool("unpin", "keep_off", runs.unpin, (), False)
         _tool("six", "grid_view", runs.train_six, (), off)
 
 

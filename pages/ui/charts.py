@@ -78,8 +78,8 @@ def loss_curves(
             _level(shapes, notes, value, text, log_y, dark)
     y_title = texts["weighted_axis" if weighted else "loss_axis"]
     revision = f"loss {log_y} {weighted} {[line.title for line in _lineages(segments)]}"
-    figure = _figure(traces, dark, texts["epoch_axis"], y_title, revision, shapes, notes)
-    return figure.update_yaxes(type="log" if log_y else "linear", tickformat="~g").update_layout(height=340)
+    y_axis = {"type": "log" if log_y else "linear", "tickformat": "~g"}
+    return _figure(traces, dark, texts["epoch_axis"], y_title, revision, shapes, notes, y_axis, height=340)
 
 
 def describe_loss_curves(segments: Sequence[Segment], *, cursor: float | None) -> Finding:
@@ -231,8 +231,9 @@ def spectrum(series: Sequence[tuple[str, np.ndarray, bool]], *, texts: Texts, da
         }
         trace |= {"name": _plain(title), "line": line, "marker": {"size": 5}, "showlegend": len(series) > 1}
         traces.append(trace | {"hovertemplate": f"{_plain(title)}: %{{y:.3g}}<extra>%{{x}}</extra>"})
-    figure = _figure(traces, dark, texts["rank_axis"], texts["spectrum_axis"], f"spectrum {[title for title, *_ in series]}")
-    return figure.update_yaxes(type="log", tickformat="~g")
+    revision = f"spectrum {[title for title, *_ in series]}"
+    y_axis = {"type": "log", "tickformat": "~g"}
+    return _figure(traces, dark, texts["rank_axis"], texts["spectrum_axis"], revision, y_axis=y_axis)
 
 
 def describe_spectrum(series: Sequence[tuple[str, np.ndarray, bool]]) -> Finding:
@@ -262,7 +263,7 @@ def histogram(counts: np.ndarray, edges: np.ndarray, *, texts: Texts, dark: bool
         "showlegend": False,
     }
     bar |= {"hovertemplate": "%{x:.3g}: %{y}<extra></extra>"}
-    return _figure([bar], dark, texts["value_axis"], texts["count_axis"], "histogram").update_layout(bargap=0)
+    return _figure([bar], dark, texts["value_axis"], texts["count_axis"], "histogram", bargap=0)
 
 
 def describe_histogram(counts: np.ndarray, edges: np.ndarray) -> Finding:
@@ -295,8 +296,8 @@ def measure_lines(segments: Sequence[Segment], name: str, *, cursor: float | Non
         traces.append(trace | {"name": title, "showlegend": False, "hovertemplate": f"{title}: %{{y:.3g}}<extra></extra>"})
     shapes, notes = _lines(segments, cursor, dark)
     revision = f"{name} {[line.title for line in _lineages(segments)]}"
-    figure = _figure(traces, dark, texts["epoch_axis"], texts[f"{name}_axis"], revision, shapes, notes)
-    return figure.update_yaxes(rangemode="tozero").update_layout(height=180)
+    y_axis = {"rangemode": "tozero"}
+    return _figure(traces, dark, texts["epoch_axis"], texts[f"{name}_axis"], revision, shapes, notes, y_axis, height=180)
 
 
 def describe_measure_lines(segments: Sequence[Segment], name: str, *, cursor: float | None) -> Finding:
@@ -351,9 +352,8 @@ def comparison_bars(
             "text": f"{_plain(texts['pca'])} {three(pca)}",
         }
         notes.append(note | {"font": {"size": 12, "color": ink}})
-    figure = _figure([bar], dark, axis, "", f"bars {axis}", shapes, notes)
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    return figure.update_layout(height=90 + 36 * len(names), hovermode=False)
+    y_axis, height = {"autorange": "reversed", "showgrid": False}, 90 + 36 * len(names)
+    return _figure([bar], dark, axis, "", f"bars {axis}", shapes, notes, y_axis, height=height, hovermode=False)
 
 
 def describe_comparison_bars(names: Sequence[str], values: Sequence[float], *, axis: str, pca: float | None = None) -> Finding:
@@ -367,7 +367,8 @@ def describe_comparison_bars(names: Sequence[str], values: Sequence[float], *, a
 # ---- what all figures share ----
 
 
-def _figure(traces, dark: bool, x_title: str, y_title: str, revision: str, shapes=(), notes=()) -> go.Figure:
+def _figure(traces, dark: bool, x_title: str, y_title: str, revision: str, shapes=(), notes=(), y_axis=None, **own) -> go.Figure:
+    """All in one validation, which is what a figure costs: `y_axis` and `own` are what one kind of chart has of its own."""
     theme = palette.theme(dark)
     title = {"size": 13, "color": theme.muted}
     axis = {
@@ -385,7 +386,7 @@ def _figure(traces, dark: bool, x_title: str, y_title: str, revision: str, shape
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": palette.FONT, "size": 13, "color": theme.text},
         "xaxis": axis | {"title": {"text": x_title, "standoff": 8, "font": title}},
-        "yaxis": axis | {"title": {"text": y_title, "standoff": 12, "font": title}},
+        "yaxis": axis | {"title": {"text": y_title, "standoff": 12, "font": title}} | (y_axis or {}),
         "legend": {
             "orientation": "h",
             "x": 0,
@@ -403,7 +404,7 @@ def _figure(traces, dark: bool, x_title: str, y_title: str, revision: str, shape
         "dragmode": False,  # a finger that scrolls the page must not zoom the chart; plotly's buttons still can
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": theme.muted, "activecolor": theme.accent},
     }
-    return go.Figure({"data": list(traces), "layout": layout})
+    return go.Figure({"data": list(traces), "layout": layout | own})
 
 
 def finite(value: float | None) -> float | None:

@@ -275,8 +275,8 @@ def _take(field: str, take: Callable[[Any], None] | None) -> None:
 
 
 def _put(field: str, value: Any) -> None:
-    if session.get(session.KNOB + field) != value:
-        st.session_state[session.KNOB + field] = value
+    """Show the draft's value; assigned even when it is the same, or a browser keeps a list's label in the language it had."""
+    st.session_state[session.KNOB + field] = value
 
 
 def _label(field: str, symbol: str = "") -> str:
@@ -309,7 +309,6 @@ def _choice(
 ) -> None:
     """A list to choose from; its help says what the knob is and what the present choice means."""
     _put(field, value)
-    shown = "visible" if label else "collapsed"
     help_text = " ".join(filter(None, (t(f"knob.{field}.help"), idea))) if label else None
     labels = {name: label_of(name) for name in names}
     st.selectbox(
@@ -318,7 +317,7 @@ def _choice(
         format_func=lambda name: labels.get(name, str(name)),
         **_bound(field, take),
         help=help_text,
-        label_visibility=shown,
+        label_visibility="visible" if label else "collapsed",
     )
     _problems(field)
 

@@ -1,15 +1,17 @@
 """The region that moves: the state of the run on screen, its film and the charts that follow the film's slider."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import streamlit as st
 
 from pages.ui import draft, errors, panels, runs, session, text
-from pages.ui.components.film import TEXT_KEYS, FilmRun, film
+from pages.ui.components.film import TEXT_KEYS, FilmRun, View, film
 from pages.ui.runs import events_of, history
 from pages.ui.text import t
 from replearn_core import engine
 from replearn_core.engine import RunView
+from replearn_core.experiment import Experiment, Problem
 
 POLL = 0.5  # seconds between two looks at a run that is going
 
@@ -18,18 +20,19 @@ POLL = 0.5  # seconds between two looks at a run that is going
 
 def region(view: RunView) -> None:
     """Film and charts of the run on screen and the pinned ones; polls only while something is going."""
-    moving = view.live or any(history(pinned).live for pinned in session.get(session.PINS, ()))
-    st.fragment(_region, run_every=POLL if moving else None, key="region")(view.run_id, view.live)
+    trouble = runs.engine_problem()
+    moving = view.live or trouble is not None or any(history(pinned).live for pinned in session.get(session.PINS, ()))
+    st.fragment(_region, run_every=POLL if moving else None, key="region")(view.run_id, view.live, trouble)
 
 
-def _region(run_id: str, was_live: bool) -> None:
+def _region(run_id: str, was_live: bool, trouble: Problem | None) -> None:
     with errors.contained("live"):
         view = history(run_id)
-        if was_live and not view.live:
-            st.rerun()
+        if was_live != view.live or trouble != runs.engine_problem():
+            st.rerun()  # the buttons outside have to change
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="region_head"):
             state_line(view)
-            look = _choose("view", ("images", "features", "activity"))
+            look = cast(View, _choose("view", ("images", "features", "activity")))
         shown = _shown_runs(view)
         state = film(shown, texts=film_texts(), view=look, key="film", live=was_live, replay=session.get(session.REPLAY, 0))
         if state.epoch != session.get(session.EPOCH):
@@ -40,6 +43,17 @@ def _region(run_id: str, was_live: bool) -> None:
             panel = _choose("panel", panels.PANELS)
             others = [history(run.id) for run in shown if run.pinned]
             panels.show(view, others, panel)
+
+
+def note(view: RunView, experiment: Experiment | None) -> None:
+    """One line on how the picture and the knobs belong together."""
+    if view.experiment is None:
+        return
+    if runs.differs(view, experiment):
+        chosen = session.get(session.RUN) is not None
+        st.caption(t("train.differs" if chosen or view.run_id != draft.FIRST.id else "train.example"))
+    elif view.live:
+        st.caption(t("train.follows"))
 
 
 def _shown_runs(view: RunView) -> list[FilmRun]:
@@ -60,7 +74,7 @@ def _choose(key: str, names: Sequence[str]) -> str:
         required=True,
         label_visibility="collapsed",
     )
-    return chosen if chosen in names else names[0]
+    return next((name for name in names if name == chosen), names[0])
 
 
 def film_texts() -> Mapping[str, str]:

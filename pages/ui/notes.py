@@ -52,12 +52,18 @@ def _objective(experiment: Experiment) -> str:
     lines = r"\\ {}+".join(parts)
     if experiment.corruption:
         seen = catalog.CORRUPTIONS[experiment.corruption.name].equation
-        lines += rf"\\ \textcolor{{{palette.meaning('noise', dark)}}}{{{seen}}}"
+        lines += rf"\\ \textcolor{{{_ink(palette.meaning('noise', dark), dark)}}}{{{seen}}}"
     return r"\begin{gathered}" + lines + r"\end{gathered}"
 
 
 def _coloured(name: str, equation: str, dark: bool) -> str:
-    return rf"\textcolor{{{palette.term(name, dark)}}}{{{equation}}}"
+    return rf"\textcolor{{{_ink(palette.term(name, dark), dark)}}}{{{equation}}}"
+
+
+def _ink(colour: str, dark: bool) -> str:
+    """A curve's colour, as much lighter or darker as text needs."""
+    surfaces = palette.theme(dark)
+    return palette.reaching(colour, (surfaces.background, surfaces.panel), palette.TEXT_CONTRAST, lighter=dark)
 
 
 def _code(experiment: Experiment) -> None:

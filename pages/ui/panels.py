@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from replearn_core.events import Baseline
 from replearn_core.experiment import Experiment
 
 PANELS = ("curves", "code", "spectrum", "measures")
+Snapshot = tuple[tuple[str, int, bool], ...]  # (run id, events so far, pinned) of each run drawn, the one on screen first
 _HEADLINES = ("squared_error", "l0", "hoyer", "dead")
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "toImageButtonOptions": {"format": "svg"}}
 
@@ -30,8 +32,9 @@ def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def chart_texts() -> dict[str, str]:
-    words = text.catalogue(text.language())
+def chart_texts(lang: str | None = None) -> dict[str, str]:
+    """The charts' words; terms are named as their knobs are."""
+    words = text.catalogue(lang or text.language())
     return {name: words[f"chart.{name}"] if f"chart.{name}" in words else text.setting(name) for name in charts.TEXT_KEYS}
 
 
@@ -62,13 +65,21 @@ def _curves(own: RunView, others: Sequence[RunView]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="curve_switches"):
         log_y = st.toggle(t("figure.log"), value=True, key=session.LOG)
         weighted = st.toggle(t("figure.weighted"), key=session.WEIGHTED, help=t("figure.weighted_help"))
-    lines = segments(own, others)
-    cursor = session.get(session.EPOCH)
-    figure = charts.loss_curves(
-        lines, cursor=cursor, texts=chart_texts(), dark=is_dark(), log_y=log_y, weighted=weighted, baseline=_baseline(own)
-    )
-    draw(figure, charts.describe_loss_curves(lines, cursor=cursor), "chart_curves")
+    moment = snapshot(own, others), session.get(session.EPOCH), text.language()
+    figure, finding = _loss_figure(*moment, is_dark(), bool(log_y), bool(weighted))
+    draw(figure, finding, "chart_curves")
     st.caption(t("figure.curves_help"))
+
+
+@lru_cache(maxsize=64)
+def _loss_figure(
+    shown: Snapshot, cursor: float | None, lang: str, dark: bool, log_y: bool, weighted: bool
+) -> tuple[go.Figure, Finding]:
+    """Built once a snapshot, however many visitors watch the run: building it is the dearest part of a poll."""
+    lines, texts = segments(shown, lang), chart_texts(lang)
+    baseline = _baseline(runs.history(shown[0][0]))
+    figure = charts.loss_curves(lines, cursor=cursor, texts=texts, dark=dark, log_y=log_y, weighted=weighted, baseline=baseline)
+    return figure, charts.describe_loss_curves(lines, cursor=cursor)
 
 
 def _code(own: RunView, others: Sequence[RunView]) -> None:
@@ -79,8 +90,8 @@ def _code(own: RunView, others: Sequence[RunView]) -> None:
         draw(figure, charts.describe_histogram(frame["histogram"], frame["histogram_edges"]), "chart_histogram")
     else:
         st.caption(t("chart.no_histogram"))
-    lines, cursor = segments(own, others), session.get(session.EPOCH)
-    for name, column in zip(("l0", "dead"), st.columns(2)):
+    lines, cursor = segments(snapshot(own, others), text.language()), session.get(session.EPOCH)
+    for name, column in zip(("l0", "dead"), st.columns(2), strict=True):
         with column:
             figure = charts.measure_lines(lines, name, cursor=cursor, texts=chart_texts(), dark=is_dark())
             draw(figure, charts.describe_measure_lines(lines, name, cursor=cursor), f"chart_{name}")
@@ -101,7 +112,7 @@ def _measures(own: RunView, others: Sequence[RunView]) -> None:
     columns = [runs.measures_of(view, session.get(session.EPOCH)) for view in views]
     names = [name for name in columns[0] if name != "samples_per_second" and text.has(f"measure.{name}")]
     table = {t("panel.measures"): [t(f"measure.{name}") for name in names]}
-    for view, column in zip(views, columns):
+    for view, column in zip(views, columns, strict=True):
         table[runs.title_of(view)] = [text.number(column[name]) if name in column else "–" for name in names]
     st.table(table, hide_index=True, border="horizontal")
 
@@ -115,21 +126,16 @@ def headline(own: RunView) -> None:
     with st.container(horizontal=True, key="headline"):
         for name in _HEADLINES:
             value = t("measure.of_total", n=int(now[name]), total=units) if name == "dead" else text.number(now[name])
-            pca = now["pca_error"] if _pca_says_something(now) else None
+            pca = runs.pca_error(now)
             delta = t("measure.against_pca", ratio=now[name] / pca) if name == "squared_error" and pca else None
             st.metric(t(f"measure.{name}"), value, delta, delta_color="off", delta_arrow="off", help=t(f"measure.{name}_help"))
-
-
-def _pca_says_something(now: Mapping[str, float]) -> bool:
-    """With a code as wide as the data PCA rebuilds everything: then there is nothing to compare with."""
-    return now.get("pca_error", 0.0) > 1e-6 * now.get("mean_error", 1.0)
 
 
 def _baseline(own: RunView) -> Baseline | None:
     found = runs.events_of(own, "baseline")
     if not found:
         return None
-    return found[-1] if _pca_says_something(vars(found[-1])) else replace(found[-1], pca_error=math.nan)
+    return found[-1] if runs.pca_error(vars(found[-1])) else replace(found[-1], pca_error=math.nan)
 
 
 # ---- arrays of a moment ----
@@ -150,18 +156,24 @@ def _latest_spectrum(view: RunView) -> np.ndarray | None:
 # ---- lineages as segments ----
 
 
-def segments(own: RunView, others: Sequence[RunView]) -> list[Segment]:
-    return [segment for view in (own, *others) for segment in _segments(view, pinned=view is not own)]
+def snapshot(own: RunView, others: Sequence[RunView]) -> Snapshot:
+    """What is drawn, as a key: equal snapshots look alike, for equal runs have equal histories."""
+    return tuple((view.run_id, view.count, view is not own) for view in (own, *others))
+
+
+@lru_cache(maxsize=64)
+def segments(shown: Snapshot, lang: str) -> tuple[Segment, ...]:
+    """Each run and each of its ancestors as a segment. lang: the language of the labels, which is part of the key."""
+    return tuple(segment for run_id, _, pinned in shown for segment in _segments(runs.history(run_id), pinned))
 
 
 def _segments(view: RunView, pinned: bool) -> list[Segment]:
     """One segment a member of the lineage, in time; each continuation says what was changed."""
-    members = list(dict.fromkeys(view.origins))
     title = runs.title_of(view)
     lines: list[Segment] = []
     before: Experiment | None = None
-    for member in members:
-        events = [event for event, origin in zip(view.events, view.origins) if origin == member]
+    for member in dict.fromkeys(view.origins):
+        events = [event for event, origin in zip(view.events, view.origins, strict=True) if origin == member]
         moments: list[Any] = [event for event in events if event.kind == "progress"]
         experiment = view.experiment if member == view.run_id else runs.known(member)
         begins = float(experiment.continues[1]) if experiment and experiment.continues and lines else None

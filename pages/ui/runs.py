@@ -1,6 +1,7 @@
 """Runs as the pages see them: which one is on screen, what its events say, and what each button asks of the engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from pages.ui import draft, session, text
@@ -49,13 +50,14 @@ def engine_problem() -> Problem | None:
 # ---- what the buttons do ----
 
 
-def train(replay: bool = True) -> None:
+def train() -> None:
     """Submit the knobs as they stand; an equal run is joined, and played from its beginning."""
     experiment, _ = draft.checked()
-    if experiment:
-        _show(lambda running: running.submit(experiment, owner=session.owner()), experiment)
-        if replay:
-            session.put(session.REPLAY, session.get(session.REPLAY, 0) + 1)
+    before = session.get(session.RUN)
+    if experiment and _show(lambda running: running.submit(experiment, owner=session.owner()), experiment):
+        session.put(session.REPLAY, session.get(session.REPLAY, 0) + 1)
+        if before and before not in (experiment.id, *session.get(session.PINS, ()), *(session.get(session.SIX) or {}).values()):
+            _leave(before)  # nobody watches it any more, unless somebody else does
 
 
 def train_new_seed() -> None:
@@ -131,8 +133,8 @@ def _followable(experiment: Experiment) -> dict[str, Any]:
     return {name: plain[name] for name in draft.CONTINUABLE}
 
 
-def _show(ask: Callable[[Engine], str], experiment: Experiment) -> None:
-    """Put the run that `ask(engine)` returns on screen, or keep the reason of the refusal."""
+def _show(ask: Callable[[Engine], str], experiment: Experiment) -> bool:
+    """Put the run that `ask(engine)` returns on screen, or keep the reason of the refusal. Returns whether it was accepted."""
     running = engine.current()
     session.put(session.REFUSAL, None)
     try:
@@ -141,13 +143,14 @@ def _show(ask: Callable[[Engine], str], experiment: Experiment) -> None:
         session.put(session.RUN, ask(running))
     except Refused as refused:
         session.put(session.REFUSAL, refused.problem)
-        return
+        return False
     except InvalidExperiment as error:
         session.put(session.REFUSAL, error.problems[0])
-        return
+        return False
     session.put(session.ASKED, experiment)
     session.put(session.PAUSED, None)
     session.put(session.EPOCH, None)
+    return True
 
 
 def pin(run_id: str) -> None:
@@ -155,8 +158,8 @@ def pin(run_id: str) -> None:
     session.put(session.PINS, tuple([*pins, run_id][-(draft.MAX_SHOWN - 1) :]))
 
 
-def unpin(run_id: str) -> None:
-    session.put(session.PINS, tuple(pinned for pinned in session.get(session.PINS, ()) if pinned != run_id))
+def unpin() -> None:
+    session.put(session.PINS, ())
 
 
 def train_six() -> None:
@@ -209,16 +212,25 @@ def at_epoch(moments: Sequence[Any], epoch: float | None) -> Any:
 def title_of(view: RunView) -> str:
     if view.experiment is None:
         return t("state.missing")
-    return f"{t(f'variant.{variant_of(view.experiment)}.name')} · {view.run_id[:6]}"
+    return f"{t(f'variant.{variant(view.experiment)}.name')} · {view.run_id[:6]}"
+
+
+variant = lru_cache(maxsize=512)(variant_of)  # thirteen presets are made to find the nearest; polls ask twice a second
 
 
 # ---- what the run says ----
 
 
 def measures_of(view: RunView, epoch: float | None = None) -> dict[str, float]:
-    """What was measured at a moment; at the newest one of a finished run also the measures of its end, and PCA where it is known."""
+    """What was measured at a moment, and PCA where it is known; at the newest one of a finished run also its last measures."""
     moments, ends, pca = events_of(view, "progress"), events_of(view, "finished"), events_of(view, "baseline")
     found = {"pca_error": pca[-1].pca_error, "mean_error": pca[-1].mean_error} if pca else {}
     if moments:
         found |= at_epoch(moments, epoch).measures
     return found | (dict(ends[-1].metrics) if ends and epoch is None else {})
+
+
+def pca_error(measured: Mapping[str, float]) -> float | None:
+    """PCA's error; None where a code as wide as the data lets PCA rebuild everything, and there is nothing to compare with."""
+    pca = measured.get("pca_error")
+    return pca if pca is not None and pca > 1e-6 * measured.get("mean_error", 1.0) else None

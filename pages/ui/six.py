@@ -1,4 +1,4 @@
-"""The lecture's six variants on the same data and seed: small multiples and a table against PCA. Drawn below the lab's picture."""
+"""The lecture's six variants on the same data and seed: small multiples and a table against PCA. Drawn below the picture."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import errors, live, session, text
 from pages.ui.components.film import FilmRun, film
-from pages.ui.runs import history, measures_of
+from pages.ui.runs import history, measures_of, pca_error
 from pages.ui.text import t
 from replearn_core.engine import RunView
 
@@ -38,7 +38,7 @@ def _six_rows(views: Mapping[str, RunView]) -> dict[str, list[str]]:
     rows: dict[str, list[str]] = {t("measure.variant"): [t(f"variant.{name}.name") for name in views]}
     for name in names:
         rows[t(f"measure.{name}")] = [_or_dash(measures_of(view).get(name)) for view in views.values()]
-    rows[t("figure.pca")] = [_or_dash(measures_of(view).get("pca_error")) for view in views.values()]
+    rows[t("figure.pca")] = [_or_dash(pca_error(measures_of(view))) for view in views.values()]
     rows[t("measure.state")] = [live.state_of(view)[0] for view in views.values()]
     return rows
 

@@ -1,4 +1,4 @@
-"""The words: `t(key, **numbers)` from assets/i18n in the visitor's language, and lesson files; every page takes its text from here."""
+"""The words: `t(key, **numbers)` from assets/i18n in the visitor's language, and lesson files. All pages take their text here."""
 
 import math
 import re

@@ -23,6 +23,23 @@ MOST_REMEMBERED = 20
 
 
 @dataclass
+class Pace:
+    """How this machine's runs compare with their estimates, learnt from those that have finished."""
+
+    factor: float = 1.0  # seconds of training ÷ seconds estimated
+    overhead: float = 0.5  # seconds beside training: reading data, drawing frames, the measures at the end
+
+    def seconds(self, estimate: float) -> float:
+        return self.overhead + self.factor * estimate
+
+    def learn(self, estimate: float, training: float, took: float) -> None:
+        """One more finished run; short ones say little about the factor."""
+        trust = 0.3 * min(1.0, estimate)
+        self.factor = min(20.0, max(0.05, (1 - trust) * self.factor + trust * training / estimate))
+        self.overhead = min(30.0, 0.7 * self.overhead + 0.3 * max(0.0, took - training))
+
+
+@dataclass
 class Job:
     """One accepted run that has not been kept yet."""
 
@@ -49,14 +66,14 @@ class Job:
         self.events, self.stream, self.attempt = [], Stream(), ""
         self.begun = time.monotonic()
 
-    def seconds_left(self, factor: float) -> float:
-        """About how long it still takes once it runs. factor: seconds taken ÷ seconds estimated, of other runs."""
+    def seconds_left(self, pace: Pace) -> float:
+        """About how long it still takes once it runs."""
         progress: Any = next((event for event in reversed(self.events) if event.kind == "progress"), None)
         started: Any = self.events[0] if self.events else None
         if progress is None or started.kind != "started":
-            return self.estimate * factor
+            return pace.seconds(self.estimate)
         done = (progress.epoch - started.first_epoch) / max(1, started.last_epoch - started.first_epoch)
-        return self.estimate * factor if done < 0.05 else progress.seconds * (1 - done) / done
+        return pace.seconds(self.estimate) if done < 0.05 else pace.overhead + progress.seconds * (1 - done) / done
 
 
 class Books:
@@ -68,7 +85,7 @@ class Books:
         self.changed = threading.Condition(self.lock)
         self.jobs: dict[str, Job] = {}
         self.unkept: dict[str, RunView] = {}  # ended, but the store could not be written
-        self.factor = 1.0
+        self.pace = Pace()
         self.slots = 0
         self._memory: OrderedDict[str, tuple[RunView, int]] = OrderedDict()
 
@@ -107,7 +124,7 @@ class Books:
             return self.changed.wait_for(lambda: condition(self.jobs.get(run_id)), seconds)
 
     def _view(self, run_id: str, job: Job) -> RunView:
-        position, left = None, job.seconds_left(self.factor)
+        position, left = None, job.seconds_left(self.pace)
         if job.state == WAITING:
             places = self.queue.places()
             position = places.get(run_id, 1)
@@ -119,8 +136,8 @@ class Books:
 
     def _seconds_until(self, ahead: Sequence[str]) -> float:
         """About how long until a run starts that has these before it."""
-        running = [job.seconds_left(self.factor) for job in self.running()]
-        waiting = sum(self.jobs[run_id].estimate for run_id in ahead if run_id in self.jobs) * self.factor
+        running = [job.seconds_left(self.pace) for job in self.running()]
+        waiting = sum(self.pace.seconds(self.jobs[run_id].estimate) for run_id in ahead if run_id in self.jobs)
         slots = max(1, self.slots)
         return 0.0 if len(running) < slots and not waiting else (sum(running) + waiting) / slots
 
@@ -199,7 +216,7 @@ class Books:
             self.changed.notify_all()
 
     def requeue(self, jobs: Mapping[str, Job]) -> list[str]:
-        """Tasks that Dask has lost for good stand at the head of the line again. Returns those that nobody wants any more, dropped."""
+        """Tasks that Dask has lost for good stand at the head of the line again. Returns those that nobody wants: dropped."""
         unwanted = []
         with self.changed:
             for run_id, job in jobs.items():
@@ -229,7 +246,8 @@ def from_event(view: RunView, first: int) -> RunView:
 def shown(events: Sequence[Event], last: int | None) -> tuple[Event, ...]:
     """An ancestor's events up to the record after `last` epochs, from which a continuation went on.
 
-    Cut by place, not by epoch alone: what the ancestor still says while it stops must not lengthen a history that a page has counted.
+    Cut by place, not by epoch alone: what the ancestor still says while it stops must not lengthen a history that a page has
+    counted already.
     """
     for number, event in enumerate(events):
         if event.kind == "progress" and event.epoch == last:  # type: ignore[union-attr]

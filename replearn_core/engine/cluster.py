@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -44,11 +45,16 @@ class Embedded:
         self._hub: subprocess.Popen[bytes] | None = None
         self._address = ""
         self._folder = ""
+        self._ended = False
+        self._lock = threading.Lock()
 
     def address(self) -> str:
-        if self._hub is None or self._hub.poll() is not None:
-            self._start()
-        return self._address
+        with self._lock:
+            if self._ended:
+                raise OSError("closed")
+            if self._hub is None or self._hub.poll() is not None:
+                self._start()
+            return self._address
 
     def _start(self) -> None:
         self._forget()
@@ -67,14 +73,16 @@ class Embedded:
         self._address = json.loads(line)["address"]
 
     def close(self) -> None:
-        if self._hub is not None and self._hub.poll() is None:
-            self._hub.terminate()
-            try:
-                self._hub.wait(6)
-            except subprocess.TimeoutExpired:
-                self._hub.kill()  # its workers see that their parent is gone
-                self._hub.wait(2)
-        self._forget()
+        with self._lock:
+            self._ended = True
+            if self._hub is not None and self._hub.poll() is None:
+                self._hub.terminate()
+                try:
+                    self._hub.wait(6)
+                except subprocess.TimeoutExpired:
+                    self._hub.kill()  # its workers see that their parent is gone
+                    self._hub.wait(2)
+            self._forget()
 
     def _forget(self) -> None:
         if self._hub is not None and self._hub.stdout is not None:
@@ -99,7 +107,7 @@ class Elsewhere:
 
 
 def chosen() -> Cluster:
-    """The cluster that the environment asks for: REPLEARN_SCHEDULER, else REPLEARN_WORKERS processes here (two at most by default)."""
+    """What the environment asks for: REPLEARN_SCHEDULER, else REPLEARN_WORKERS processes here (two at most by default)."""
     address = os.environ.get("REPLEARN_SCHEDULER")
     if address:
         return Elsewhere(address)

@@ -66,6 +66,9 @@ class DaskSide:
             log.warning("no scheduler: %s", error)
             self.problem, self._tried = Problem("problem.engine_lost"), time.monotonic()
             return
+        if self._closed:
+            _close_quietly(client)
+            return
         client.subscribe_topic(work.TOPIC, self._told)
         client.subscribe_topic("all", self._happened)
         self._client, self.problem = client, None

@@ -106,10 +106,11 @@ class Engine:
             raise Refused(error.problem) from None
 
     def branch(self, run_id: str, changes: Mapping[str, Any], *, owner: str) -> str:
-        """Leave a run and go on from its latest weights with other settings. Returns the continuation's id. Waits as `checkpoint` does.
+        """Leave a run and go on from its latest weights with other settings. Returns the continuation's id.
 
-        Without `epochs` among the changes, a run that had not ended keeps the epochs that it had left; a finished one gets as many
-        again. A run without any learned state begins anew. Raises Refused, and InvalidExperiment as `Experiment.changed` does.
+        Waits as `checkpoint` does. Without `epochs` among the changes, a run that had not ended keeps the epochs that it had
+        left; a finished one gets as many again. A run without any learned state begins anew. Raises Refused, and
+        InvalidExperiment as `Experiment.changed` does.
         """
         old = self.books.view(run_id)
         if old.experiment is None:
@@ -152,7 +153,7 @@ class Engine:
         return from_event(whole, since)
 
     def close(self) -> None:
-        """End everything that was started here, within a few seconds. Runs that had not ended are interrupted at the next start."""
+        """End all that was started here, within seconds. Runs that had not ended are interrupted at the next start."""
         if not self.foreman.closing.is_set():
             self.foreman.close()
             self.store.close()
@@ -200,7 +201,7 @@ class Engine:
         except Full as full:
             if full.own:
                 raise Refused(Problem("problem.owner_queue_full", "", {"limit": full.limit})) from None
-            soonest = min((job.seconds_left(self.books.factor) for job in self.books.running()), default=5.0)
+            soonest = min((job.seconds_left(self.books.pace) for job in self.books.running()), default=5.0)
             raise Refused(Problem("problem.queue_full", "", {"limit": full.limit, "seconds": max(1, round(soonest))})) from None
 
     def _checkpoint(self, run_id: str) -> int | None:

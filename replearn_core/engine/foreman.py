@@ -94,7 +94,11 @@ class Foreman:
             except (StoreUnavailable, Damaged) as error:
                 self._keep(run_id, job, None, error.problem)
                 continue
-            self.dask.submit(self.task, order)
+            try:
+                self.dask.submit(self.task, order)
+            except Exception:
+                self._requeue({run_id: job})
+                raise
 
     def _order(self, job: Job) -> work.Order:
         """What the worker needs. Raises Damaged."""
@@ -185,18 +189,14 @@ class Foreman:
             state = "quarantined" if problem is not None and problem.key == "problem.quarantined" else "failed"
             return _with(with_events(view, job.events), state, problem), {}
         state, problem = result["state"], Problem(*result["problem"]) if result["problem"] else None
+        events = Stream.whole(result["stream"])
         if result["timed_out"]:
             state, problem = "failed", self._time_limit()
         if state == "finished":
-            self._learn(job)
+            with self.books.lock:
+                self.books.pace.learn(job.estimate, events[-1].seconds, time.monotonic() - job.heard)  # type: ignore[union-attr]
         files = {name: result[name] for name in ("weights", "optimizer", "metrics")}
-        return _with(with_events(view, Stream.whole(result["stream"])), state, problem), files
-
-    def _learn(self, job: Job) -> None:
-        """How far estimates are off on this machine."""
-        took = (time.monotonic() - job.heard) / job.estimate
-        with self.books.lock:
-            self.books.factor = min(20.0, max(0.05, 0.7 * self.books.factor + 0.3 * took))
+        return _with(with_events(view, events), state, problem), files
 
     def _time_limit(self) -> Problem:
         return Problem("problem.time_limit", "", {"seconds": round(self.seconds)})

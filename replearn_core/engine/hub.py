@@ -8,7 +8,10 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import signal
+import sys
+from contextlib import suppress
 
 import dask
 from distributed import Nanny, Scheduler
@@ -36,13 +39,15 @@ async def serve(workers: int, folder: str) -> None:
     """Run until SIGTERM or SIGINT."""
     ending = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, ending.set)
+        with suppress(NotImplementedError):  # on Windows the process is simply ended
+            asyncio.get_running_loop().add_signal_handler(name, ending.set)
     async with Scheduler(host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
-        print(json.dumps({"address": scheduler.address, "pid": os.getpid()}), flush=True)
+        sys.stdout.write(json.dumps({"address": scheduler.address}) + "\n")
+        sys.stdout.flush()
         nannies = [_nanny(scheduler.address, number, workers, folder) for number in range(workers)]
         await asyncio.gather(*nannies, return_exceptions=True)
         await ending.wait()
-        await asyncio.wait([asyncio.ensure_future(nanny.close(timeout=2)) for nanny in nannies], timeout=5)
+        await asyncio.wait([asyncio.ensure_future(nanny.close(timeout=1)) for nanny in nannies], timeout=5)
 
 
 def _nanny(address: str, number: int, workers: int, folder: str) -> Nanny:
@@ -69,9 +74,10 @@ def main() -> None:
     asked = parser.parse_args()
     if os.getppid() != asked.parent:
         return
-    end_with(asked.parent)
+    end_with(asked.parent, lambda: shutil.rmtree(asked.folder, ignore_errors=True))
     dask.config.set(SETTINGS)
     logging.getLogger("distributed").setLevel(logging.WARNING)
+    logging.getLogger("distributed.nanny").setLevel(logging.ERROR)  # a worker that trains is killed at the end, as it should be
     asyncio.run(serve(asked.workers, asked.folder))
 
 

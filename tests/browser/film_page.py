@@ -1,6 +1,5 @@
 """The page of `film_app.py`: one film, set up by the address (`?runs=a,b&view=all&live=1&lang=en`), and what Python heard."""
 
-import os
 import sys
 import tomllib
 from pathlib import Path
@@ -14,8 +13,7 @@ from pages.ui.components.film import FilmRun, film  # noqa: E402
 
 
 def texts(language: str) -> dict[str, str]:
-    folder = Path(os.environ.get("FILM_TEXTS", ROOT / "assets" / "i18n"))
-    return tomllib.loads((folder / f"{language}.toml").read_text(encoding="utf-8"))["film"]
+    return tomllib.loads((ROOT / "assets" / "i18n" / f"{language}.toml").read_text(encoding="utf-8"))["film"]
 
 
 def page() -> None:

@@ -1,7 +1,9 @@
 """The film over HTTP: the bytes that docs/architecture.md names, encoded once for all who watch."""
 
 import asyncio
+import gc
 import json
+import threading
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
@@ -50,8 +52,8 @@ class Answer:
 class Browser:
     """Asks our routes by ASGI, without a network."""
 
-    def __init__(self):
-        self.app = Starlette(routes=api.ROUTES)
+    def __init__(self, app=None):
+        self.app = app or Starlette(routes=api.ROUTES)
 
     def get(self, url: str) -> Answer:
         parts, answer = urlsplit(url), Answer()
@@ -132,3 +134,40 @@ def test_the_memory_of_encoded_films_is_bounded():
     for since in range(3):
         films.encode(fake.history(RUN, since), since)
     assert films._size <= 1_000 or len(films._films) == 1
+
+
+def test_every_answer_carries_the_security_headers_and_keeps_its_own(monkeypatch):
+    from starlette.middleware import Middleware
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    from pages.ui.serve import SecurityHeaders
+
+    monkeypatch.setenv("REPLEARN_FRAME_ANCESTORS", "https://school.example")
+    page = PlainTextResponse("hello", headers={"Referrer-Policy": "no-referrer"})
+    app = Starlette(routes=[Route("/", page), *api.ROUTES], middleware=[Middleware(SecurityHeaders)])
+    headers = Browser(app).get("/").headers
+    assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+    assert "frame-ancestors https://school.example;" in headers["content-security-policy"]
+    assert "content-security-policy" in Browser(app).get("/nowhere").headers
+
+
+def test_the_lifespan_starts_one_engine_and_leaves_no_thread_behind(monkeypatch, tmp_path):
+    from pages.ui.serve import lifespan
+
+    monkeypatch.setenv("REPLEARN_STORE", str(tmp_path))
+    monkeypatch.setenv("REPLEARN_WARM", "0")
+    monkeypatch.setenv("REPLEARN_WORKERS", "1")
+
+    async def serve():
+        async with lifespan(None):
+            names = [thread.name for thread in threading.enumerate()]
+            return engine.current(), names.count("replearn-janitor"), names.count("replearn-engine")
+
+    try:
+        running, janitors, engines = asyncio.run(serve())
+    finally:
+        gc.unfreeze()
+    assert running is not None and (janitors, engines) == (1, 1) and running.store.root == tmp_path
+    assert engine.current() is None
+    assert not [thread for thread in threading.enumerate() if thread.name in ("replearn-janitor", "replearn-engine")]

@@ -108,7 +108,8 @@ def test_catalog_is_json(capsys):
     [
         '{"dataset": "digits",}', "", "[]", "null", '{"dataset": "nowhere"}', '{"dataset": "digits", "epochs": 1e400}',
         '{"dataset": "digits", "learning_rate": NaN}', '{"dataset": "digits", "colour": 1}',
-        '{"dataset": "digits", "version": 99}', "[" * 100_000, '{"dataset": "digits", "epochs": ' + "9" * 5_000 + "}", '{"dataset": "digits", "code_size": "-1"}',
+        '{"dataset": "digits", "version": 99}', "[" * 100_000,
+        '{"dataset": "digits", "epochs": ' + "9" * 5_000 + "}", '{"dataset": "digits", "code_size": "-1"}',
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_used_get_one_line(tmp_path, capsys, text):

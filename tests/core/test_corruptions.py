@@ -12,6 +12,10 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def off_diagonal(matrix):
+    return matrix[~torch.eye(len(matrix), dtype=torch.bool)]
+
+
 X = torch.rand(400, 50, generator=torch.Generator().manual_seed(9)) * 0.8 + 0.1  # no value is 0 or 1
 LEVELS = {"gaussian": 0.3, "masking": 0.3, "salt_and_pepper": 0.2}
 
@@ -71,7 +75,6 @@ def test_salt_and_pepper_falls_on_its_share_by_a_fair_coin():
 def test_samples_and_pixels_are_corrupted_independently(name):
     changed = (CORRUPTIONS[name](X, LEVELS[name], generator()) - X).double()
     samples, pixels = torch.corrcoef(changed), torch.corrcoef(changed.T)
-    off_diagonal = lambda matrix: matrix[~torch.eye(len(matrix), dtype=torch.bool)]
     assert float(off_diagonal(pixels).abs().max()) < 0.3
     assert abs(float(off_diagonal(samples).mean())) < 0.05 or name == "salt_and_pepper"  # its mean depends on the pixel
 

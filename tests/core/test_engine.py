@@ -16,7 +16,7 @@ import pytest
 
 from replearn_core import datasets
 from replearn_core.engine import Engine, Refused
-from replearn_core.engine.books import shown
+from replearn_core.engine.books import Pace, shown
 from replearn_core.engine.cluster import Embedded
 from replearn_core.engine.fair import FairQueue, Full
 from replearn_core.engine.wire import PIECE, Stream, framed, pack, pieces, unpack
@@ -348,7 +348,8 @@ def test_when_the_scheduler_is_lost_pages_stay_readable_and_runs_go_on(engine):
 # ---- engines of their own ----
 
 
-def test_a_run_past_its_time_limit_is_ended_and_said(tmp_path):
+def test_a_run_past_its_time_limit_is_ended_and_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPLEARN_WARM", "0")
     engine = Engine(Store(tmp_path, shipped=None), Embedded(1), seconds=6.0)
     try:
         run_id = engine.submit(long(20), owner="a")
@@ -382,7 +383,8 @@ time.sleep(600)
 """
 
 
-def test_a_killed_server_leaves_no_orphan_and_the_next_one_tells_how_runs_stand(tmp_path):
+def test_a_killed_server_leaves_no_orphan_and_the_next_one_tells_how_runs_stand(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPLEARN_WARM", "0")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", _SERVER, str(tmp_path)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
@@ -400,7 +402,8 @@ def test_a_killed_server_leaves_no_orphan_and_the_next_one_tells_how_runs_stand(
         store.close()
 
 
-def test_closing_leaves_no_process_and_no_thread(tmp_path):
+def test_closing_leaves_no_process_and_no_thread(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPLEARN_WARM", "0")
     before = {thread.name for thread in threading.enumerate()}
     engine = Engine(Store(tmp_path, shipped=None), Embedded(1))
     until(lambda: engine.dask.slots)
@@ -414,3 +417,11 @@ def test_closing_leaves_no_process_and_no_thread(tmp_path):
 def _below(engine: Engine) -> list[int]:
     hub = psutil.Process(engine.dask.processes._hub.pid)
     return [hub.pid, *(child.pid for child in hub.children(recursive=True))]
+
+
+def test_many_short_runs_do_not_make_a_long_one_look_endless():
+    pace = Pace()
+    for _ in range(50):
+        pace.learn(estimate=0.1, training=0.12, took=0.9)
+    assert 0.7 < pace.overhead < 0.9
+    assert 100 < pace.seconds(100.0) < 150

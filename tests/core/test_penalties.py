@@ -17,13 +17,17 @@ from replearn_core.networks import Pass
 def a_pass(batch=5, size=4, units=3, seed=0, **given_fields) -> Pass:
     """A Pass of random numbers; any field can be given."""
     random = torch.Generator().manual_seed(seed)
-    draw = lambda columns: torch.rand(batch, columns, generator=random) * 0.9 + 0.05
+
+    def draw(columns):
+        return torch.rand(batch, columns, generator=random) * 0.9 + 0.05
+
     x = draw(size)
     fields = {"target": x, "seen": x, "features": draw(units), "code": draw(units), "output": draw(size)}
-    fields |= {"code_name": "sigmoid", "weight": None, "noise": random, "log_variance": draw(units) * 4 - 2}
+    fields |= {"code_name": "sigmoid", "weight": None, "probe": random, "log_variance": draw(units) * 4 - 2}
     return Pass(**(fields | given_fields))
 
 
+TENSORS = ("target", "seen", "features", "code", "output", "log_variance")
 VALUES = {
     "squared_error": penalties.squared_error,
     "cross_entropy": penalties.cross_entropy,
@@ -35,9 +39,8 @@ VALUES = {
 
 
 def repeated(p: Pass, times: int) -> Pass:
-    twice = lambda value: torch.cat([value] * times)
-    tensors = {name: twice(getattr(p, name)) for name in ("target", "seen", "features", "code", "output", "log_variance")}
-    return Pass(**tensors, code_name=p.code_name, weight=p.weight, noise=p.noise)
+    tensors = {name: torch.cat([getattr(p, name)] * times) for name in TENSORS}
+    return Pass(**tensors, code_name=p.code_name, weight=p.weight, probe=p.probe)
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -49,14 +52,11 @@ def test_a_batch_that_holds_every_sample_twice_has_the_same_value(name):
 @pytest.mark.parametrize("name", ["squared_error", "cross_entropy", "l1", "gaussian_kl", "prediction"])
 def test_the_value_reads_per_sample_and_sums_over_features(name):
     p = a_pass(batch=7)
-    single = [
-        VALUES[name](a_pass(**{k: getattr(p, k)[i : i + 1] for k in ("target", "seen", "features", "code", "output", "log_variance")}))
-        for i in range(7)
-    ]
+    single = [VALUES[name](a_pass(**{tensor: getattr(p, tensor)[i : i + 1] for tensor in TENSORS})) for i in range(7)]
     torch.testing.assert_close(VALUES[name](p), torch.stack(single).mean())
     wide = Pass(
         *[torch.cat([getattr(p, k)] * 2, dim=1) for k in ("target", "seen", "features", "code", "output")],
-        "sigmoid", None, p.noise, torch.cat([p.log_variance] * 2, dim=1),
+        "sigmoid", None, p.probe, torch.cat([p.log_variance] * 2, dim=1),
     )  # fmt: skip
     torch.testing.assert_close(VALUES[name](wide), 2 * VALUES[name](p))
 
@@ -96,7 +96,7 @@ def test_kl_sparsity_and_its_gradient_are_finite_for_saturated_units(value):
     code = torch.full((5, 3), value, requires_grad=True)
     penalty = penalties.kl_sparsity(a_pass(code=code), 0.05)
     penalty.backward()
-    assert math.isfinite(float(penalty)) and bool(torch.isfinite(code.grad).all())
+    assert math.isfinite(float(penalty.detach())) and bool(torch.isfinite(code.grad).all())
 
 
 def test_l1_is_the_sum_of_magnitudes():

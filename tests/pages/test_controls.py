@@ -145,3 +145,98 @@ def test_without_an_engine_the_page_stays_readable_and_says_why_train_is_off():
     app = lab()
     assert app.button(key="train").disabled
     assert runs.engine_problem() == Problem("problem.engine_starting")
+
+
+class Recorder:
+    """An engine that accepts everything and remembers what it was asked."""
+
+    problem = None
+
+    def __init__(self, view):
+        self.view, self.asked = view, []
+
+    def history(self, run_id, since=0):
+        return self.view
+
+    watch = history
+
+    def submit(self, experiment, *, owner):
+        self.asked.append(("submit", experiment))
+        return experiment.id
+
+    def branch(self, run_id, changes, *, owner):
+        self.asked.append(("branch", run_id, dict(changes)))
+        return "b" * 32
+
+    def cancel(self, run_id, *, owner):
+        self.asked.append(("cancel", run_id))
+
+
+@pytest.fixture
+def running(state, monkeypatch):
+    """A run of the first experiment is going, and is on screen."""
+    recorder = Recorder(RunView("a" * 32, draft.FIRST, "running"))
+    monkeypatch.setattr("replearn_core.engine.current", lambda: recorder)
+    state.update({session.RUN: "a" * 32, session.ASKED: draft.FIRST})
+    return recorder
+
+
+def test_a_toggle_during_training_goes_on_from_the_present_weights(running, state):
+    turned = draft.FIRST.changed(penalties=[{"name": "contraction", "weight": 0.5}])
+    runs.follow_knobs(running.view, turned)
+    (asked,) = running.asked
+    assert asked[:2] == ("branch", "a" * 32) and asked[2]["penalties"][0]["weight"] == 0.5
+    assert "epochs" not in asked[2]  # the engine keeps the epochs that were left
+    assert state[session.RUN] == "b" * 32
+    runs.follow_knobs(running.view, turned)
+    assert len(running.asked) == 1
+
+
+@pytest.mark.parametrize("field", ["code_size", "seed"])
+def test_a_knob_of_the_network_or_the_seed_starts_nothing_during_training(running, field):
+    runs.follow_knobs(running.view, draft.FIRST.changed(**{field: 3}))
+    assert running.asked == []
+
+
+def test_an_open_link_to_a_running_run_is_only_watched(running, state):
+    state[session.ASKED] = None
+    runs.follow_knobs(running.view, draft.FIRST.changed(learning_rate=0.5))
+    assert running.asked == []
+
+
+def test_fifty_presses_of_train_ask_for_one_experiment(running):
+    for _ in range(50):
+        runs.train()
+    assert {asked[1] for asked in running.asked if asked[0] == "submit"} == {draft.FIRST}
+
+
+def test_training_something_else_leaves_the_run_before_it_unless_it_is_pinned(running, state):
+    runs.train()
+    assert ("cancel", "a" * 32) in running.asked
+    running.asked.clear()
+    state.update({session.RUN: "a" * 32, session.PINS: ("a" * 32,)})
+    runs.train()
+    assert ("cancel", "a" * 32) not in running.asked
+
+
+def test_all_six_share_data_seed_and_pace(running, state):
+    draft.take(seed=9, epochs=7)
+    runs.train_six()
+    asked = [experiment for _, experiment in running.asked]
+    assert len({experiment.id for experiment in asked}) == 6 == len(state[session.SIX])
+    assert {(e.dataset, e.seed, e.train_size, e.epochs) for e in asked} == {("digits", 9, draft.FIRST.train_size, 7)}
+
+
+def test_pause_keeps_the_run_on_screen_and_resume_goes_on_from_it(running, state):
+    runs.pause("a" * 32)
+    assert running.asked == [("cancel", "a" * 32)] and state[session.PAUSED] == state[session.RUN] == "a" * 32
+    runs.resume("a" * 32)
+    assert running.asked[-1][2]["epochs"] == draft.FIRST.epochs and state[session.PAUSED] is None
+    runs.one_epoch("b" * 32)
+    assert running.asked[-1][2]["epochs"] == 1
+
+
+def test_no_more_runs_are_pinned_than_fit_beside_one_another(state):
+    for letter in "abcdef":
+        runs.pin(letter * 32)
+    assert len(state[session.PINS]) == draft.MAX_SHOWN - 1 and "f" * 32 in state[session.PINS]

@@ -71,7 +71,9 @@ def passes(monkeypatch):
 def test_the_contractions_gradient_reaches_the_weights_so_that_training_lowers_it(fields, make_data):
     """A weight read from state_dict() is detached: the penalty would be reported and never lowered."""
     data = make_data()
-    norms = [list(train(an_experiment(epochs=40, penalties=penalised(CONTRACTION, w), **fields), data))[-1].metrics for w in (0, 10)]
+    norms = [
+        list(train(an_experiment(epochs=40, penalties=penalised(CONTRACTION, w), **fields), data))[-1].metrics for w in (0, 10)
+    ]
     assert norms[1]["jacobian"] < 0.5 * norms[0]["jacobian"]
 
 
@@ -155,11 +157,15 @@ def test_kl_sparsity_looks_at_the_codes_activations_and_at_nothing_else():
     x = torch.rand(20, 64, generator=generator(1))
     rho = network.encode(x).mean(dim=0).double()  # after the sigmoid
     expected = (0.05 * torch.log(0.05 / rho) + 0.95 * torch.log(0.95 / (1 - rho))).sum()
-    assert float(penalties.kl_sparsity(network(x, x, generator()), 0.05).detach()) == pytest.approx(float(expected.detach()), rel=1e-4)
+    assert float(penalties.kl_sparsity(network(x, x, generator()), 0.05).detach()) == pytest.approx(
+        float(expected.detach()), rel=1e-4
+    )
     with torch.no_grad():
         for stage in network.decoder:
             stage.weight.mul_(7)
-    assert float(penalties.kl_sparsity(network(x, x, generator()), 0.05).detach()) == pytest.approx(float(expected.detach()), rel=1e-4)
+    assert float(penalties.kl_sparsity(network(x, x, generator()), 0.05).detach()) == pytest.approx(
+        float(expected.detach()), rel=1e-4
+    )
 
 
 def test_dead_units_and_the_share_of_active_ones_are_always_reported(make_data):

@@ -65,7 +65,7 @@ class FilmPlayer {
   take({ data, setStateValue }) {
     for (const section of Object.values(this.sections)) section.height = section.grid.offsetHeight || section.height;
     this.tell = (epoch) => setStateValue("epoch", epoch);
-    Object.assign(this, { texts: data.texts, view: data.view, palette: data.palette, key: data.key, live: data.live });
+    Object.assign(this, { texts: data.texts, view: data.view, palette: data.palette, key: data.key });
     const before = this.runs.filter((run) => !run.pinned).map((run) => run.id);
     this.runs = data.runs;
     const fresh = this.runs.filter((run) => !run.pinned && !before.includes(run.id));
@@ -76,6 +76,8 @@ class FilmPlayer {
     this.#forgetOld();
     const again = this.replay !== undefined && data.replay !== this.replay;
     if (fresh.length || again) this.arriving = { first: this.replay === undefined, again };
+    // A run of half a second may have ended before its first moment is here: it was live when it came, so it plays.
+    if (this.arriving) this.arriving.live ||= data.live;
     this.replay = data.replay;
     this.changed();
   }
@@ -128,8 +130,8 @@ class FilmPlayer {
       this.clock.follow = false;
     } else if (this.arriving.again || !known) {
       this.clock.follow = true;
-      this.clock.epoch = this.live || this.arriving.again ? epochs[0] : epochs.at(-1);
-    } else if (this.live) {
+      this.clock.epoch = this.arriving.live || this.arriving.again ? epochs[0] : epochs.at(-1);
+    } else if (this.arriving.live) {
       // A continuation of what is on screen: go on from where the two part, and watch what the change does.
       const common = moments.filter((moment) => this.shownRuns.has(moment.run)).at(-1).epoch;
       this.clock.follow = true;

@@ -4,6 +4,7 @@ import { Film } from "./frames.js";
 
 const PAUSE = 250; // ms between two questions while a run is queued or running
 const PATIENCE = [500, 1000, 2000, 4000, 8000]; // ms after the first, second, … failure in a row
+const REST = 5000; // ms before a missing run is asked for again, should the script run anew
 const ANSWER_WITHIN = 15000; // ms; a hung connection counts as a failure
 
 const STOPPED = "stopped"; // why a question was taken back: not a failure
@@ -32,7 +33,8 @@ export class Source {
   /** Begin, or begin again: the run may have been taken up since we stopped asking. */
   start() {
     this.shown = true;
-    if (this.film.state !== "missing" && !this.complete) this.#soon(0);
+    const hopeless = this.film.state === "missing" && Date.now() - this.missingSince < REST;
+    if (!hopeless && !this.complete) this.#soon(0);
   }
 
   stop() {
@@ -83,6 +85,7 @@ export class Source {
     const answer = await fetch(address, { signal, cache: "no-store" });
     if (answer.status === 404) {
       film.state = "missing";
+      this.missingSince = Date.now();
       return null;
     }
     if (!answer.ok) throw new Error(`status ${answer.status}`);

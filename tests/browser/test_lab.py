@@ -1,0 +1,268 @@
+"""The autoencoder lab as a visitor meets it: the app's real server, real training, real data, a real Chromium."""
+
+import json
+import os
+import re
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from pages.ui.text import said
+
+pytestmark = pytest.mark.browser
+LONG = "dataset=digits&variant=undercomplete&epochs=2000"  # many seconds: time enough to do something while it runs
+SHORT = "dataset=digits&variant=undercomplete&epochs=20"
+needs_data = pytest.mark.skipif(not os.environ.get("REPLEARN_DATA"), reason="REPLEARN_DATA names no folder of real data")
+expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measure of anything
+
+
+@pytest.fixture
+def lab(visit, server):
+    """lab(query, lang, …) → the lab's page at this address of the module's server."""
+    return lambda query="", lang="en", **options: visit(f"{server.address}/autoencoder?{query}", lang, **options)
+
+
+# ---- what a visitor sees and does, in the words of the language files ----
+
+
+def button(page: Page, key: str, lang: str = "en") -> Locator:
+    return page.get_by_role("button", name=said(lang, key), exact=True)
+
+
+def press(page: Page, key: str, lang: str = "en") -> None:
+    button(page, key, lang).click()
+
+
+def state(page: Page, name: str) -> Locator:
+    """The line that says how the run on screen stands."""
+    return page.locator(f".st-key-state_{name}")
+
+
+def picture(page: Page) -> Locator:
+    """The canvas of the (first) run; its text says the moment and the errors."""
+    return page.locator(".film canvas[role=img]").filter(visible=True).last
+
+
+def pattern(sentence: str, lang: str = "en") -> re.Pattern:
+    """A sentence of the language files as a pattern, with a group for each of its places."""
+    parts = re.split(r"\{(\w+)\}", said(lang, sentence))
+    return re.compile("".join(re.escape(part) if i % 2 == 0 else f"(?P<{part}>.+?)" for i, part in enumerate(parts)) + "$")
+
+
+def shown_moment(page: Page, lang: str = "en") -> dict[str, str]:
+    """What the picture's text says: `epoch`, `now` and `first` (mean squared errors)."""
+    words = pattern("film.images_alt", lang)
+    expect(picture(page)).to_have_attribute("aria-label", words)
+    found = words.match(picture(page).get_attribute("aria-label") or "")
+    assert found
+    return found.groupdict()
+
+
+def run_of(page: Page) -> str:
+    """The id of the run on screen, from the address."""
+    page.wait_for_url(re.compile("[?&]run=[0-9a-f]{32}"))
+    found = re.search("[?&]run=([0-9a-f]{32})", page.url)
+    assert found
+    return found[1]
+
+
+def records(server, run_id: str) -> list[dict]:
+    """The run's records, its ancestors' first, as the film gets them."""
+    body = urllib.request.urlopen(f"{server.address}/api/runs/{run_id}/film?since=0", timeout=20).read()
+    size = int.from_bytes(body[:4], "little")
+    return json.loads(body[4 : 4 + size])["records"]
+
+
+def until_it_moves(page: Page) -> None:
+    """The run is going, and has drawn something beyond its first picture."""
+    expect(state(page, "running")).to_be_visible()
+    expect(picture(page)).to_have_attribute("aria-label", re.compile(r"epoch [1-9]"))
+
+
+def until_another_run(page: Page, before: str) -> str:
+    page.wait_for_url(lambda url: re.search("[?&]run=[0-9a-f]{32}", url) is not None and before not in url)
+    return run_of(page)
+
+
+# ---- training ----
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-TW"])
+def test_one_press_trains_on_digits_and_the_held_out_error_falls(lab, lang):
+    page = lab(f"{SHORT}&seed={len(lang)}", lang)
+    press(page, "train.start", lang)
+    expect(state(page, "finished")).to_be_visible()
+    expect(picture(page)).to_have_attribute("aria-label", re.compile(r"\b20\b"))
+    moment = shown_moment(page, lang)
+    assert float(moment["now"]) < float(moment["first"])
+    assert f"run={run_of(page)}" in page.url and "epochs=20" in page.url
+
+
+@pytest.mark.real_data
+@needs_data
+def test_it_trains_on_fashion_mnist(lab, server):
+    page = lab("dataset=fashion_mnist&variant=undercomplete&train_size=2000&epochs=3")
+    press(page, "train.start")
+    expect(state(page, "finished")).to_be_visible()
+    moment = shown_moment(page)
+    assert float(moment["now"]) < float(moment["first"])
+    started = next(record for record in records(server, run_of(page)) if record["kind"] == "started")
+    assert started["train_samples"] == 2_000 and started["licence"] == "MIT" and "Xiao" in started["source"]
+
+
+def test_a_penalty_switched_on_in_mid_run_goes_on_from_the_same_weights_and_is_marked(lab, server):
+    page = lab(f"{LONG}&seed=11")
+    press(page, "train.start")
+    until_it_moves(page)
+    first = run_of(page)
+    page.get_by_test_id("stCheckbox").filter(has_text=said("en", "knob.contraction.name")).locator("label").click()
+    second = until_another_run(page, first)
+    until_it_moves(page)
+    expect(page.locator(".st-key-region .shapelayer path").first).to_be_attached()  # the line in the curves
+    press(page, "train.stop")
+    expect(state(page, "stopped")).to_be_visible()
+    history = records(server, second)
+    parts = [record for record in history if record["kind"] == "started"]
+    assert [record["run"] for record in parts] == [first, second]
+    assert parts[1]["first_epoch"] > 0 and parts[1]["terms"] == ["squared_error", "contraction"]
+    before = [record["epoch"] for record in history if record["kind"] == "progress" and record["run"] == first]
+    assert max(before) == parts[1]["first_epoch"]  # nothing of the first run is shown beyond the line
+
+
+def test_a_paused_run_holds_still_and_resumes_where_it_was(lab, server):
+    page = lab(f"{LONG}&seed=12")
+    press(page, "train.start")
+    until_it_moves(page)
+    press(page, "train.pause")
+    expect(state(page, "stopped")).to_contain_text(pattern("state.paused"))
+    paused = run_of(page)
+    press(page, "train.resume")
+    resumed = until_another_run(page, paused)
+    until_it_moves(page)
+    press(page, "train.stop")
+    expect(state(page, "stopped")).to_be_visible()
+    parts = [record for record in records(server, resumed) if record["kind"] == "started"]
+    assert [record["run"] for record in parts] == [paused, resumed]
+    assert parts[1]["first_epoch"] > 0 and parts[1]["last_epoch"] == 2_000
+
+
+# ---- looking ----
+
+
+def trained(page: Page) -> str:
+    press(page, "train.start")
+    expect(state(page, "finished")).to_be_visible()
+    return run_of(page)
+
+
+def test_the_time_slider_moves_picture_and_measures_together(lab):
+    page = lab(f"{SHORT}&seed=13")
+    trained(page)
+    last = shown_moment(page)
+    error = page.get_by_test_id("stMetric").filter(has_text=said("en", "measure.squared_error"))
+    at_last = error.get_by_test_id("stMetricValue").inner_text()
+    page.locator(".film").get_by_role("slider").press("Home")
+    expect(error.get_by_test_id("stMetricValue")).not_to_have_text(at_last)
+    assert shown_moment(page)["epoch"] == "0" and shown_moment(page)["now"] == last["first"]
+    page.wait_for_url(re.compile("[?&]epoch=0(&|$)"))
+
+
+def test_two_runs_are_compared_on_the_same_images(lab):
+    page = lab(f"{SHORT}&seed=14")
+    first = trained(page)
+    press(page, "train.pin")
+    expect(button(page, "train.unpin")).to_be_visible()
+    press(page, "train.new_seed")
+    second = until_another_run(page, first)
+    expect(state(page, "finished")).to_be_visible()
+    for run in (first, second):
+        expect(page.locator(f".film canvas[aria-label*='{run[:6]}']").first).to_be_attached()
+    expect(page.locator(".film").get_by_text(said("en", "film.clean"), exact=True)).to_have_count(1)
+    assert f"pins={first}" in page.url
+
+
+def test_the_language_can_be_switched_without_losing_the_run(lab):
+    page = lab(f"{SHORT}&seed=15")
+    run = trained(page)
+    page.get_by_role("radio", name="中文").locator("..").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(said("zh-TW", "autoencoder.title"))
+    expect(button(page, "train.start", "zh-TW")).to_be_visible()
+    expect(state(page, "finished")).to_contain_text(pattern("state.finished", "zh-TW"))
+    assert run_of(page) == run and "lang=zh-TW" in page.url
+
+
+# ---- addresses ----
+
+
+def test_a_deep_link_as_the_first_request_of_a_fresh_server_is_whole_and_starts_nothing(visit, fresh_server):
+    page = visit(f"{fresh_server.address}/autoencoder?dataset=moons&variant=denoising&seed=5&lang=zh-TW")
+    expect(page.get_by_role("heading", level=1)).to_have_text(said("zh-TW", "autoencoder.title"))
+    expect(page.get_by_role("link", name=said("zh-TW", "home.nav"))).to_be_visible()  # the entry script ran, not the page alone
+    expect(button(page, "train.start", "zh-TW")).to_be_enabled()
+    expect(page.get_by_role("radio", name=said("zh-TW", "variant.denoising.name"), exact=True)).to_be_checked()
+    assert page.get_by_role("spinbutton", name=said("zh-TW", "knob.seed.name")).input_value() == "5"
+    assert not list(Path(fresh_server.store, "runs").glob("[0-9a-f]*/experiment.json"))
+
+
+def test_a_shared_link_shows_the_finished_run_to_somebody_else_and_after_a_restart(visit, fresh_server):
+    page = visit(f"{fresh_server.address}/autoencoder?{SHORT}&seed=16")
+    run = trained(page)
+    said_here, query = shown_moment(page), page.url.partition("?")[2]
+    fresh_server.stop()
+    page.context.close()
+    fresh_server.start()
+    page = visit(f"{fresh_server.address}/autoencoder?{query}")
+    expect(state(page, "finished")).to_be_visible()
+    assert run_of(page) == run and shown_moment(page) == said_here
+
+
+BAD = {
+    "epochs=1e9": r"Epochs.*1 to 2,000",
+    "epochs=-1": r"Epochs.*1 to 2,000",
+    "epochs=abc": r"Epochs.*1 to 2,000",
+    "epochs=": r"Epochs.*1 to 2,000",
+    "epochs=5&epochs=6": r"Epochs.*more than once",
+    "run=../../etc": said("en", "problem.unknown_run"),
+    f"run={'0' * 32}": said("en", "problem.unknown_run"),
+    "learning_rate=nan": r"Learning rate",
+    "epochs=2000&train_size=60000&dataset=mnist&hidden=2048,2048&code_size=2048": r"limit of 900 s; lower",
+    "version=0": r"Version 0",
+    "version=7": r"newer version",
+    "dataset=%3Cscript%3Ealert(1)%3C/script%3E": r"<script>alert\(1\)</script>",
+    "title=%3Cb%3Ebold%3C/b%3E": r"“title”",
+    f"seed={'9' * 3000}": r"too long \(limit 2,000",
+}
+
+
+@pytest.mark.parametrize("query", BAD, ids=lambda query: query[:40])
+def test_a_bad_address_is_answered_in_words_and_the_page_works(lab, query):
+    page = lab(query)
+    expect(page.get_by_test_id("stMain")).to_contain_text(
+        BAD[query] if isinstance(BAD[query], re.Pattern) else re.compile(BAD[query])
+    )
+    expect(button(page, "train.start")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    assert "Traceback" not in page.get_by_test_id("stMain").inner_text()
+    assert page.locator("b", has_text="bold").count() == 0  # markup stays text
+
+
+# ---- shapes and colours ----
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-TW"])
+def test_a_phone_scrolls_one_way_only(lab, lang):
+    page = lab(f"{SHORT}&seed={len(lang)}", lang, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    expect(button(page, "train.start", lang)).to_be_visible()
+    expect(picture(page)).to_be_visible()
+    too_wide = page.evaluate("""() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
+        .map((element) => element.scrollWidth - element.clientWidth)""")
+    assert too_wide == [0, 0]
+
+
+@pytest.mark.parametrize(("scheme", "background"), [("light", "rgb(251, 250, 247)"), ("dark", "rgb(20, 23, 28)")])
+def test_the_theme_follows_the_system(lab, scheme, background):
+    page = lab(SHORT, color_scheme=scheme)
+    expect(button(page, "train.start")).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
