@@ -108,7 +108,11 @@ def state_of(view: RunView) -> tuple[str, str, str]:
         name = "paused" if session.get(session.PAUSED) == view.run_id else "stopped"
         return t(f"state.{name}", epoch=epoch), "pause_circle", hint
     if view.state == "finished":
-        return t("state.finished", epoch=epoch, time=text.duration(runs.seconds_of(view))), "check_circle", hint
+        return (
+            t("state.finished", epoch=epoch, time=text.duration(runs.seconds_of(view))),
+            "check_circle",
+            hint or _worse_than_mean(view),
+        )
     if view.state == "diverged":
         found = events_of(view, "diverged")
         term = text.setting(found[-1].term) if found else ""
@@ -118,6 +122,14 @@ def state_of(view: RunView) -> tuple[str, str, str]:
         return t("state.no_engine"), "hourglass_empty", ""
     hints = {"interrupted": "state.interrupted_hint", "missing": "state.missing_hint"}
     return t(f"state.{view.state}"), "info", hint or (t(hints[view.state]) if view.state in hints else "")
+
+
+def _worse_than_mean(view: RunView) -> str:
+    """A run can stay finite and still have learned nothing; say so, and what to turn."""
+    measured = runs.measures_of(view)
+    if view.experiment is None or measured.get("squared_error", 0.0) <= measured.get("mean_error", float("inf")):
+        return ""
+    return t("state.worse_than_mean", rate=view.experiment.learning_rate / 10)
 
 
 def _running(view: RunView, epoch: int) -> str:

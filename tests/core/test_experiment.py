@@ -162,7 +162,8 @@ def test_ids_are_equal_exactly_when_experiments_are(one, other):
 
 CHANGES = {
     "train_size": 100, "hidden": (5,), "code_size": 7, "activation": "tanh", "code": "tanh", "tied": True,
-    "reconstruction": "cross_entropy", "corruption": {"name": "masking", "weight": 0.2}, "penalties": [{"name": "l1"}], "epochs": 61,
+    "reconstruction": "cross_entropy", "corruption": {"name": "masking", "weight": 0.2}, "penalties": [{"name": "l1"}],
+    "epochs": 61,
     "batch_size": 129, "learning_rate": 0.5, "seed": 1, "continues": ("0" * 32, 3), "dataset": "mnist",
 }  # fmt: skip
 

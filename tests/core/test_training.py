@@ -168,7 +168,7 @@ PENALTY_SETS = st.lists(st.sampled_from(list(catalog.PENALTIES)), unique=True, m
     reconstruction=st.sampled_from(list(catalog.RECONSTRUCTIONS)),
     activation=st.sampled_from(catalog.ACTIVATIONS),
 )
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_any_mixture_is_refused_with_a_key_or_runs_to_its_end(make_data, code, corruption, penalties, **fields):
     terms = [{"name": name, "weight": 0.1} for name in penalties]
     noise = corruption and {"name": corruption, "weight": 0.2}

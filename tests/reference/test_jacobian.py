@@ -61,7 +61,7 @@ def options(code):
 @pytest.mark.parametrize("code", ["linear", "sigmoid", "tanh", "relu"])
 def test_the_closed_form_of_one_layer_is_the_norm_of_its_jacobian(code, tied):
     network = build(code=code, tied=tied)
-    assert float(one_value(network, samples())) == pytest.approx(squared_norm(network, samples()), rel=1e-4)
+    assert one_value(network, samples()).item() == pytest.approx(squared_norm(network, samples()), rel=1e-4)
 
 
 @pytest.mark.parametrize("activation", ["linear", "sigmoid", "tanh", "relu", "leaky_relu"])
@@ -69,7 +69,7 @@ def test_the_closed_form_holds_for_a_hidden_layer_trained_by_itself(activation):
     network, x = build(activation=activation, hidden=(9,)), samples()
     by_hand = [torch.autograd.functional.jacobian(lambda s: network.encode(s[None], 0, 1)[0], sample) for sample in x]
     expected = float(torch.stack(by_hand).square().sum(dim=(1, 2)).mean())
-    assert float(penalties.contraction(network(x, x, generator(), 0, 1))) == pytest.approx(expected, rel=1e-4)
+    assert penalties.contraction(network(x, x, generator(), 0, 1)).item() == pytest.approx(expected, rel=1e-4)
 
 
 DEEP = [{"code": code, "hidden": (9,), "activation": "tanh"} | options(code) for code in DENSE_CODES[:-1]]

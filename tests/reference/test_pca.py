@@ -36,10 +36,10 @@ def ellipsoid() -> Dataset:
     scope="module", params=[{}, {"tied": True}, {"hidden": (16,), "activation": "linear"}], ids=["untied", "tied", "deep"]
 )
 def trained(request, ellipsoid):
-    settings = {"code": "linear", "code_size": SIZE, "epochs": 150, "batch_size": 100, "learning_rate": 0.01}
+    settings = {"code": "linear", "code_size": SIZE, "epochs": 120, "batch_size": 100, "learning_rate": 0.01}
     e = Experiment.from_values({"dataset": "digits"} | settings | request.param)
     coarse = list(train(e, ellipsoid, device="cpu"))
-    fine = e.changed(learning_rate=0.001, batch_size=600, epochs=300, continues=("0" * 32, 150))
+    fine = e.changed(learning_rate=0.001, batch_size=600, epochs=200, continues=("0" * 32, 120))
     return e, list(train(fine, ellipsoid, device="cpu", weights=coarse[-1].state))
 
 
@@ -92,7 +92,7 @@ def test_the_reported_baseline_is_scikit_learns_pca(trained, ellipsoid, pca):
 def test_the_preset_nears_pca_on_real_digits():
     from replearn_core.datasets import load
 
-    e = preset("digits", "linear", epochs=60, learning_rate=0.005)
+    e = preset("digits", "linear", epochs=40, learning_rate=0.01)
     metrics = list(train(e, load("digits"), device="cpu"))[-1].metrics
     assert metrics["pca_error"] * 0.99 < metrics["squared_error"] < metrics["pca_error"] * 1.15
 
