@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8501
+BENCH = $(VENV)/bench
 PYTEST = $(VENV)/bin/python -m pytest
-SOURCES = app.py pages replearn_core
 
 .PHONY: run test check lint types fast rest bench clean
 .DELETE_ON_ERROR:
@@ -28,13 +28,13 @@ fast: $(VENV)/.dev
 rest: $(VENV)/.dev
 	$(PYTEST) -m "browser or slow"
 
-bench: $(VENV)-bench/.ready  ## the tables that README quotes; REPLEARN_DATA names the real data
-	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)-bench/bin/python benchmarks/loop.py
+bench: $(BENCH)/.ready  ## the tables that README quotes; REPLEARN_DATA names the real data
+	PYTHONPATH=. OMP_NUM_THREADS=1 $(BENCH)/bin/python benchmarks/loop.py
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/contraction.py
 	$(VENV)/bin/python benchmarks/live.py
 
-clean:  ## the environments, not the runs
-	rm -rf $(VENV) $(VENV)-bench
+clean:  ## the environment, not the runs
+	rm -rf $(VENV)
 
 # ---- environments: a stamp each, newer than the requirements that it answers ----
 
@@ -48,10 +48,10 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.app
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-$(VENV)-bench/.ready: requirements-bench.txt $(VENV)/.dev
-	$(PYTHON) -m venv $(VENV)-bench
+$(BENCH)/.ready: requirements-bench.txt $(VENV)/.dev
+	$(PYTHON) -m venv $(BENCH)
 	$(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' \
-	  > "$$($(VENV)-bench/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/replearn.pth"
-	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
-	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps pythae==0.1.2
+	  > "$$($(BENCH)/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/replearn.pth"
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps pythae==0.1.2
 	touch $@

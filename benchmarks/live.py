@@ -32,12 +32,18 @@ ADDRESS = f"http://127.0.0.1:{PORT}"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 TRIES, SESSIONS, SECONDS, EVERY = 12, 30, 20.0, 0.5
 PICTURE = ".film canvas[role=img]"
-COUNT_TEXTS = """([selector, seconds]) => new Promise((done) => {  // how many texts the picture goes through
+COUNT_TEXTS = """(film, seconds) => new Promise((done) => {  // how many texts the newest picture goes through
   const texts = new Set(), began = performance.now();
   const look = () => {
-    const picture = [...document.querySelectorAll(selector)].at(-1);
-    if (picture) texts.add(picture.getAttribute('aria-label'));
+    texts.add([...film.querySelectorAll('canvas[role=img]')].at(-1)?.getAttribute('aria-label'));
     if (performance.now() - began < 1000 * seconds) requestAnimationFrame(look); else done(texts.size);
+  };
+  look();
+})"""
+UNTIL_TRAINED = """(film, title) => new Promise((done) => {  // until a picture of another run shows a trained moment
+  const look = () => {
+    const text = [...film.querySelectorAll('canvas[role=img]')].at(-1)?.getAttribute('aria-label') || '';
+    if (text && !text.startsWith(title + ':') && !/epoch 0\\./.test(text)) done(true); else requestAnimationFrame(look);
   };
   look();
 })"""
@@ -94,7 +100,7 @@ def measure(browser, server: Server) -> list[list[str]]:
     page.locator(".st-key-state_finished").wait_for(timeout=120_000)  # workers are warm from here on
     waits = [train_again(page) for _ in range(TRIES)]
     run = start_long_run(page)
-    pictures = page.evaluate(COUNT_TEXTS, [PICTURE, 10]) / 10
+    pictures = page.locator(".film").first.evaluate(COUNT_TEXTS, 10) / 10
     polls, failed = poll_together(run)
     memory = memory_of(server.pid)
     median = statistics.median(waits)
@@ -137,14 +143,7 @@ def train_again(page: Page) -> float:
     title = before.split(":")[0]
     began = time.perf_counter()
     press(page, "New seed")
-    page.wait_for_function(
-        """([selector, title]) => {
-            const text = [...document.querySelectorAll(selector)].at(-1)?.getAttribute('aria-label') || '';
-            return text && !text.startsWith(title + ':') && !/epoch 0\\./.test(text);
-        }""",
-        arg=[PICTURE, title],
-        polling="raf",
-    )
+    page.locator(".film").first.evaluate(UNTIL_TRAINED, title)
     seconds = time.perf_counter() - began
     page.locator(".st-key-state_finished").wait_for()
     return seconds
@@ -156,10 +155,7 @@ def start_long_run(page: Page) -> str:
     page.goto(f"{ADDRESS}/autoencoder?dataset={data}&variant=undercomplete&seed=3")
     press(page, "Train", exact=True)
     page.locator(".st-key-state_running").wait_for()
-    page.wait_for_function(
-        "(selector) => /epoch (?!0\\.)/.test([...document.querySelectorAll(selector)].at(-1)?.getAttribute('aria-label') || '')",
-        arg=PICTURE,
-    )
+    page.locator(".film").first.evaluate(UNTIL_TRAINED, "")
     return run_of(page)
 
 

@@ -28,7 +28,8 @@ def lab(visit, server):
 
 
 def button(page: Page, key: str, lang: str = "en") -> Locator:
-    return page.get_by_role("button", name=said(lang, key), exact=True)
+    """A button of the page; the film has its own."""
+    return page.get_by_test_id("stButton").get_by_role("button", name=said(lang, key), exact=True)
 
 
 def press(page: Page, key: str, lang: str = "en") -> None:
@@ -46,18 +47,18 @@ def picture(page: Page) -> Locator:
 
 
 def pattern(sentence: str, lang: str = "en") -> re.Pattern:
-    """A sentence of the language files as a pattern, with a group for each of its places."""
-    parts = re.split(r"\{(\w+)\}", said(lang, sentence))
-    return re.compile("".join(re.escape(part) if i % 2 == 0 else f"(?P<{part}>.+?)" for i, part in enumerate(parts)) + "$")
+    """A sentence of the language files as a pattern with a group for each of its places; one that JavaScript reads as well."""
+    parts = re.split(r"\{\w+\}", said(lang, sentence))
+    return re.compile("(.+?)".join(re.sub(r"([.?+*()])", r"\\\1", part) for part in parts) + "$")
 
 
 def shown_moment(page: Page, lang: str = "en") -> dict[str, str]:
-    """What the picture's text says: `epoch`, `now` and `first` (mean squared errors)."""
-    words = pattern("film.images_alt", lang)
+    """What the picture's text says: `title`, `epoch`, `now` and `first` (mean squared errors)."""
+    words, places = pattern("film.images_alt", lang), re.findall(r"\{(\w+)\}", said(lang, "film.images_alt"))
     expect(picture(page)).to_have_attribute("aria-label", words)
     found = words.match(picture(page).get_attribute("aria-label") or "")
     assert found
-    return found.groupdict()
+    return dict(zip(places, found.groups()))
 
 
 def run_of(page: Page) -> str:
@@ -120,7 +121,8 @@ def test_a_penalty_switched_on_in_mid_run_goes_on_from_the_same_weights_and_is_m
     page.get_by_test_id("stCheckbox").filter(has_text=said("en", "knob.contraction.name")).locator("label").click()
     second = until_another_run(page, first)
     until_it_moves(page)
-    expect(page.locator(".st-key-region .shapelayer path").first).to_be_attached()  # the line in the curves
+    line = page.locator(".js-plotly-plot .annotation").filter(has_text=said("en", "knob.contraction.name"))
+    expect(line).to_be_attached()  # its words at the line in the curves
     press(page, "train.stop")
     expect(state(page, "stopped")).to_be_visible()
     history = records(server, second)

@@ -1,11 +1,10 @@
 """The film: what networks have learned at any recorded moment, drawn in the browser, which fetches the frames by itself.
 
-Pages call `film`; the charts below it follow the moment that it returns. The sources beside this file are plain ES modules;
-Streamlit wants one text, so they are joined here, in the order of their imports, without any build step.
+Pages call `film`; the charts below it follow the moment that it returns. The sources beside this file are plain ES modules,
+joined by `components/shared`.
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +13,14 @@ from typing import Literal
 import streamlit as st
 
 from pages.ui import palette
+from pages.ui.components.shared import joined, texts_of
 
 View = Literal["images", "features", "activity", "all"]
 MAX_RUNS = 6
-MODULES = ("frames.js", "source.js", "scales.js", "pictures.js", "figures.js", "player.js", "film.js")
+MODULES = (
+    *("../shared/wire.js", "../shared/server.js", "../shared/elements.js", "../shared/scales.js", "../shared/controls.js"),
+    *("frames.js", "source.js", "pictures.js", "figures.js", "player.js", "film.js"),
+)
 TEXT_KEYS = (
     *("play", "pause", "back", "forward", "slider", "epoch", "run"),
     *("images_title", "points_title", "features_title", "activity_title"),
@@ -32,8 +35,6 @@ TEXT_KEYS = (
     "state_missing",
 )
 _HERE = Path(__file__).parent
-_IMPORT = re.compile(r'^import .*? from "\./[\w.]+";\n', re.MULTILINE | re.DOTALL)
-_EXPORT = re.compile(r"^export (?!default)(?:\{[^}]*\};\n)?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,13 @@ class FilmState:
 
 def joined_modules() -> str:
     """The modules as one: their imports from one another fall away, and so do the exports but the default one."""
-    sources = [(_HERE / name).read_text(encoding="utf-8") for name in MODULES]
-    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", source)) for source in sources)
+    return joined(_HERE, MODULES)
 
 
 _COMPONENT = st.components.v2.component(
     "replearn_film",
     html='<div class="film"></div>',
-    css=(_HERE / "film.css").read_text(encoding="utf-8"),
+    css=texts_of(_HERE, ("film.css", "../shared/controls.css")),
     js=joined_modules(),
 )
 

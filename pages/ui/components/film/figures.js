@@ -2,26 +2,11 @@
 
 import { absoluteError, mean, same, squaredErrors } from "./frames.js";
 import { bounds, drawActivity, drawPoints, drawTiles, magnification } from "./pictures.js";
-import { digits, epochText, say } from "./scales.js";
+import { describe, element, write } from "../shared/elements.js";
+import { digits, epochText, say } from "../shared/scales.js";
 
 const GAP = 4; // CSS px between small images
 const COLUMN_GAP = 24; // CSS px between runs that stand side by side
-
-export function element(tag, className, parent) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  parent?.append(made);
-  return made;
-}
-
-/** Writing only what differs keeps a screen reader's place and costs no layout. */
-export function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-function describe(canvas, text) {
-  if (canvas.getAttribute("aria-label") !== text) canvas.setAttribute("aria-label", text);
-}
 
 function picture(parent) {
   const canvas = element("canvas", "", parent);

@@ -1,9 +1,11 @@
 // The component: keeps one source and one clock, draws what the clock shows, tells Python where the visitor stopped.
 
-import { Activity, COLUMN_GAP, Features, Images, Points, element, write } from "./figures.js";
+import { Controls } from "../shared/controls.js";
+import { element, write } from "../shared/elements.js";
+import { coloursOn, say } from "../shared/scales.js";
+import { Activity, COLUMN_GAP, Features, Images, Points } from "./figures.js";
 import { same } from "./frames.js";
-import { Clock, Controls } from "./player.js";
-import { coloursOn, say } from "./scales.js";
+import { Clock } from "./player.js";
 import { Source } from "./source.js";
 
 const SETTLED = 120; // ms without another movement of the slider before Python hears of it

@@ -1,26 +1,9 @@
 // The film's bytes become moments. Written for the format in docs/architecture.md, "The film, as bytes".
 
-const TYPES = { uint8: Uint8Array, float32: Float32Array, int32: Int32Array, int64: BigInt64Array, float64: Float64Array };
+import { arrayOf, decode } from "../shared/wire.js";
+
 // What this component draws; histograms and spectra are plotly's and are not decoded here.
 const DRAWN = ["clean", "seen", "labels", "reconstruction", "filters", "atoms", "activity"];
-
-/** ArrayBuffer -> {header, base}: the JSON header, and where the arrays begin. Throws on bytes that are no film. */
-export function decode(buffer) {
-  const length = new DataView(buffer).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  return { header, base: 4 + length };
-}
-
-/** One array of a record as {data, shape}, a view on the buffer wherever its alignment allows one. */
-export function arrayOf(buffer, base, { dtype, shape, offset }) {
-  const Type = TYPES[dtype];
-  if (!Type) return null;
-  const size = shape.reduce((product, side) => product * side, 1);
-  const start = base + offset;
-  const aligned = start % Type.BYTES_PER_ELEMENT === 0;
-  const bytes = size * Type.BYTES_PER_ELEMENT;
-  return { data: aligned ? new Type(buffer, start, size) : new Type(buffer.slice(start, start + bytes)), shape };
-}
 
 /** Everything known of one run: its moments in order of epoch, its state, and how far it has been read. */
 export class Film {

@@ -1,5 +1,6 @@
 // Fetching: one request at a time for each run, a pause between them, patience when the server is away.
 
+import { serverBase } from "../shared/server.js";
 import { Film } from "./frames.js";
 
 const PAUSE = 250; // ms between two questions while a run is queued or running
@@ -8,16 +9,6 @@ const REST = 5000; // ms before a missing run is asked for again, should the scr
 const ANSWER_WITHIN = 15000; // ms; a hung connection counts as a failure
 
 const STOPPED = "stopped"; // why a question was taken back: not a failure
-
-/**
- * The address under which this server answers, with its trailing slash. The scripts of the page itself were loaded from
- * there, also behind a proxy that serves the app under a path, and on a deep link; the document's own address is second best.
- */
-export function serverBase() {
-  const scripts = performance.getEntriesByType("resource").map((entry) => entry.name);
-  const own = scripts.find((name) => name.startsWith(location.origin) && /\/static\/js\/index\.[\w-]+\.js$/.test(name));
-  return own ? own.replace(/static\/js\/[^/]*$/, "") : new URL("./", document.baseURI).href;
-}
 
 /** Reads one run into its Film and calls `changed(film, moments)` after each answer. */
 export class Source {
