@@ -5,7 +5,7 @@ PORT ?= 8501
 BENCH = $(VENV)/bench
 PYTEST = $(VENV)/bin/python -m pytest
 
-.PHONY: run test check lint types fast rest bench clean
+.PHONY: run test check lint types fast rest bench assets clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.app  ## serve the app on port $(PORT)
@@ -32,6 +32,9 @@ bench: $(BENCH)/.ready  ## the tables that README quotes; REPLEARN_DATA names th
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(BENCH)/bin/python benchmarks/loop.py
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/contraction.py
 	$(VENV)/bin/python benchmarks/live.py
+
+assets: $(VENV)/.app  ## train the runs that come with the app
+	PYTHONPATH=. $(VENV)/bin/python assets/pretrained/make.py
 
 clean:  ## the environment, not the runs
 	rm -rf $(VENV)

@@ -9,9 +9,10 @@ from statistics import median
 
 import torch
 
-from replearn_core.experiment import Experiment, preset
+from replearn_core.experiment import Experiment
 from replearn_core.networks import Autoencoder, unit_atoms
 from replearn_core.penalties import terms
+from replearn_core.presets import preset
 from replearn_core.strategies import phases
 from replearn_core.training import generator, make_optimiser, needs_input_gradient, parameters
 from side_by_side import Speed, Watch, machine, one_thread, ratios, spread, table, take_turns, verdict, walls

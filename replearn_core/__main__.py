@@ -153,11 +153,9 @@ def _run(
     epoch: int = 0,
 ) -> int:
     """Train, from `state` after `epoch` epochs where there is one, and write the folder. Ctrl-C leaves it resumable."""
-    import torch
-
     from replearn_core import datasets, training
 
-    torch.set_num_threads(1)
+    training.prepare_thread()
     bar = Bar(experiment, asked.quiet)
     events = _up_to(before, epoch)
     keep: tuple[Any, int] = (state, epoch)

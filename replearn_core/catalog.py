@@ -190,6 +190,7 @@ PENALTIES = _by_name(
     ),
 )
 
+
 def _image(name, side, train, test, usual, classes, embedded, licence, source):
     return DatasetEntry(name, "image", (side, side), train, test, usual, classes, embedded, licence, source)
 
@@ -219,7 +220,7 @@ def _settings(**fields):
     return MappingProxyType(fields)
 
 
-# The order of the cards follows the lecture. Sizes are in units of D (`narrow`, `wide`): `experiment.preset` turns them into numbers.
+# The order of the cards follows the lecture. Sizes are words (`narrow`, `wide`): `presets.preset` turns them into numbers.
 VARIANTS = _by_name(
     Variant(
         "undercomplete",
@@ -333,5 +334,4 @@ def as_json() -> dict[str, Any]:
 
 
 def _plain(entry) -> dict[str, Any]:
-    fields = asdict(entry) if not isinstance(entry, Variant) else dict(vars(entry)) | {"settings": dict(entry.settings)}
-    return fields
+    return dict(vars(entry)) | {"settings": dict(entry.settings)} if isinstance(entry, Variant) else asdict(entry)

@@ -15,9 +15,10 @@ from torch import Generator, Tensor, nn
 from replearn_core import measures
 from replearn_core.codes import active_tolerance
 from replearn_core.corruptions import corrupt
+from replearn_core.cost import macs
 from replearn_core.datasets import Dataset
 from replearn_core.events import Baseline, Frame, Progress, Started
-from replearn_core.experiment import INFERRED_CODES, Experiment, macs
+from replearn_core.experiment import INFERRED_CODES, Experiment
 from replearn_core.networks import Autoencoder, Pass
 from replearn_core.penalties import Terms
 from replearn_core.strategies import Phase
@@ -29,6 +30,7 @@ SHOWN_POINTS = 300
 SHOWN_FEATURES = 36
 SHOWN_UNITS = 64
 SHOWN_SAMPLES = 48
+EXPLODED = 1e6  # squared error per pixel of pictures in [0, 1]: finite still, but nothing that could be drawn or come back
 SPECTRUM_COST = 150  # a spectrum is drawn after this many times its own work
 FRAME_BYTES = 48_000  # of one array, so that a frame travels in few messages
 FINAL_SAMPLES = 1_000  # for measures that compare all pairs
@@ -48,7 +50,9 @@ class View:
 
     def __init__(self, e: Experiment, network: Autoencoder, data: Dataset, x_test: Tensor, noise: Generator):
         self.e, self.network, self.data, self.x_test = e, network, data, x_test
-        shown = chosen(data.y_test, len(x_test), SHOWN_POINTS if e.data.kind == "points" else min(SHOWN_IMAGES, FRAME_BYTES // e.data.size))
+        shown = chosen(
+            data.y_test, len(x_test), SHOWN_POINTS if e.data.kind == "points" else min(SHOWN_IMAGES, FRAME_BYTES // e.data.size)
+        )
         live = LIVE_SAMPLES_INFERRED if e.code in INFERRED_CODES else LIVE_SAMPLES
         rest = np.setdiff1d(np.arange(len(x_test)), shown)[: max(0, live - len(shown))]
         self.shown = shown
@@ -104,7 +108,7 @@ class View:
                 raise FloatingPointError(name)
         with torch.no_grad():
             codes, rebuilt, error = self._codes_and_pictures(p, phase)
-            if not (math.isfinite(error) and bool(torch.isfinite(codes).all())):
+            if not (error < EXPLODED * self.e.data.size and bool(torch.isfinite(codes).all())):
                 raise FloatingPointError("code")
             if not all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
                 raise FloatingPointError("weights")
@@ -226,7 +230,7 @@ def inference_weights(e: Experiment) -> tuple[float, float] | None:
 
 def first_weights(network: Autoencoder) -> np.ndarray:
     """(m, ...) weights of the encoder's first stage, one row a unit."""
-    stage = network.encoder[0]
+    stage: Any = network.encoder[0]
     weight = stage.weight if isinstance(stage, (nn.Linear, nn.Conv2d)) else stage.encoder
     return weight.detach().cpu().numpy()
 
@@ -262,7 +266,7 @@ _of_data: dict[tuple, Any] = {}
 
 def data_key(x_train: np.ndarray, x_test: np.ndarray) -> tuple:
     """Tells data sets apart by their sizes and by a checksum over some hundred rows."""
-    sums = [zlib.crc32(np.ascontiguousarray(x[:: max(1, len(x) // 200)])) for x in (x_train, x_test)]
+    sums = [zlib.crc32(x[:: max(1, len(x) // 200)].tobytes()) for x in (x_train, x_test)]
     return (*x_train.shape, len(x_test), *sums)
 
 
@@ -314,7 +318,7 @@ def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: 
 
 
 def _probes(name: str, train: np.ndarray, test: np.ndarray, data: Dataset, seed: int, standardise: bool) -> dict[str, float]:
-    """Accuracies with all and with few labels. Raw pixels are not standardised: that would blow up the rare ones and flatter the codes."""
+    """Accuracies with all and with few labels. Raw pixels are not standardised: that would flatter the codes."""
     assert data.y_train is not None and data.y_test is not None
     y_train, y_test = data.y_train[: len(train)], data.y_test
     numbers = {f"{name}_all": measures.linear_probe(train, y_train, test, y_test, standardise=standardise)}

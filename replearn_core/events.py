@@ -117,7 +117,7 @@ class Finished:
 
 Event = Started | PhaseBegan | Progress | Baseline | Diverged | Stopped | Finished
 ENDS = ("finished", "stopped", "diverged")
-_KINDS = {kind.kind: kind for kind in (Started, PhaseBegan, Progress, Baseline, Diverged, Stopped, Finished)}
+_KINDS: Mapping[str, Any] = {kind.kind: kind for kind in (Started, PhaseBegan, Progress, Baseline, Diverged, Stopped, Finished)}
 
 
 def as_record(event: Event) -> dict[str, Any]:

@@ -6,6 +6,7 @@ level i. Images travel flat; convolutional stages give them their shape back.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,7 @@ class Pass:
 
     target (B, D): the clean input. seen (B, D): what the encoder got. features (B, K): what the encoder says by itself (μ for a
     Gaussian code, f(x) for an inferred one). code (B, K): what was decoded (a sample, or the inferred z*). output (B, D): the
-    decoder's answer; logits for cross-entropy. weight (K, D): of the encoder where the contraction has a closed form in it, else None.
+    decoder's answer; logits for cross-entropy. weight (K, D): the encoder's, where the contraction has a closed form; else None.
     """
 
     target: Tensor
@@ -46,17 +47,17 @@ class Autoencoder(nn.Module):
         self.activation = codes.ACTIVATIONS[experiment.activation]
         self.levels = len(experiment.hidden) + 1
         self.tied = experiment.tied
-        self.options = {name: int(v) if float(v).is_integer() else v for name, v in experiment.code_options.items()}
-        build = _conv_stages if experiment.network == "conv" else _dense_stages
-        encoder, decoder = build(experiment)
-        self.encoder, self.decoder = nn.ModuleList(encoder), nn.ModuleList(decoder)
+        self.options = experiment.code_options
+        encoder, decoder = (_conv_stages if experiment.network == "conv" else _dense_stages)(experiment)
+        self.encoder: Any = nn.ModuleList(encoder)  # Any: torch types what a list holds as Module, which has no weight
+        self.decoder: Any = nn.ModuleList(decoder)
         if experiment.code == "predictive":
             self.gain = nn.Parameter(torch.ones(experiment.code_size))
         _initialise(self, experiment, generator)
         if experiment.code in INFERRED_CODES:
             dictionary = random_dictionary(experiment.data.size, experiment.code_size, generator)
             with torch.no_grad():
-                self.decoder[0].weight.copy_(dictionary)
+                decoder[0].weight.copy_(dictionary)
             if experiment.code == "lista":
                 self.encoder[0] = _lista(experiment, dictionary)
 
@@ -75,7 +76,8 @@ class Autoencoder(nn.Module):
         """z* (B, K) by FISTA from f(x), for ‖x − b − Dz‖² + λ‖z‖₁ + γ‖z − f(x)‖²; no gradient."""
         with torch.no_grad():
             start, stage = self.encode(x), self.decoder[0]
-            return fista(x - stage.bias, stage.weight, sparsity, self.options["steps"], start=start, anchor=start, gamma=gamma)
+            steps = int(self.options["steps"])
+            return fista(x - stage.bias, stage.weight, sparsity, steps, start=start, anchor=start, gamma=gamma)
 
     def forward(
         self,
@@ -140,7 +142,7 @@ class Autoencoder(nn.Module):
             mean, log_variance = a.chunk(2, dim=1)
             return mean, log_variance.clamp(-12, 12)  # e^12: far outside what training visits, but never infinite
         if code == "k_sparse":
-            k = self.options["k"]
+            k = int(self.options["k"])
             return codes.k_sparse(a, k if self.training else round(k * self.options["alpha"])), None
         return self.gain * torch.tanh(a), None  # predictive
 
@@ -168,7 +170,7 @@ class _Bias(nn.Module):
         self.bias = nn.Parameter(torch.zeros(size))
 
 
-def _dense_stages(e: Experiment) -> tuple[list[nn.Module], list[nn.Module]]:
+def _dense_stages(e: Experiment) -> tuple[list[Any], list[Any]]:
     widths = [e.data.size, *e.hidden, e.code_size]
     doubled = [*widths[1:-1], widths[-1] * (2 if e.code == "gaussian" else 1)]  # μ and log σ²
     encoder = [nn.utils.skip_init(nn.Linear, a, b) for a, b in zip(widths, doubled)]
@@ -176,20 +178,20 @@ def _dense_stages(e: Experiment) -> tuple[list[nn.Module], list[nn.Module]]:
     return encoder, decoder
 
 
-def _conv_stages(e: Experiment) -> tuple[list[nn.Module], list[nn.Module]]:
+def _conv_stages(e: Experiment) -> tuple[list[Any], list[Any]]:
     """4×4 kernels with stride 2 halve the side at each hidden level; a dense stage makes the code."""
     channels = [1, *e.hidden]
     side = e.data.shape[0] >> len(e.hidden)
     flat = channels[-1] * side * side
-    encoder: list[nn.Module] = [nn.utils.skip_init(nn.Conv2d, a, b, 4, 2, 1) for a, b in zip(channels, channels[1:])]
-    decoder: list[nn.Module] = [nn.utils.skip_init(nn.ConvTranspose2d, b, a, 4, 2, 1) for a, b in zip(channels, channels[1:])]
+    encoder: list[Any] = [nn.utils.skip_init(nn.Conv2d, a, b, 4, 2, 1) for a, b in zip(channels, channels[1:])]
+    decoder: list[Any] = [nn.utils.skip_init(nn.ConvTranspose2d, b, a, 4, 2, 1) for a, b in zip(channels, channels[1:])]
     encoder.append(nn.utils.skip_init(nn.Linear, flat, e.code_size * (2 if e.code == "gaussian" else 1)))
     decoder.append(nn.utils.skip_init(nn.Linear, e.code_size, flat))
     return encoder, decoder
 
 
 def _lista(e: Experiment, dictionary: Tensor) -> nn.Module:
-    """LISTA that begins as ISTA for the decoder's own atoms. λ/2: it is written for the lasso with its ½, PSC's objective has none."""
+    """LISTA that begins as ISTA for the decoder's own atoms. λ/2: it is written for the lasso with its ½, PSC has none."""
     sparsity = next((term.weight for term in e.penalties if term.name == "l1"), 0.0)
     return Lista(dictionary, sparsity / 2, int(e.code_options["layers"]))
 
@@ -205,7 +207,8 @@ def _apply(stage: nn.Module, x: Tensor, side: int) -> Tensor:
 
 @torch.no_grad()
 def _initialise(network: Autoencoder, e: Experiment, generator: Generator) -> None:
-    """Glorot's uniform weights for saturating and linear units, He's for rectifiers (Glorot & Bengio 2010; He et al. 2015); zero biases."""
+    """Glorot's uniform weights for saturating and linear units (2010), He's for rectifiers (2015); zero biases."""
+    stage: Any
     for stages in (network.encoder, network.decoder):
         for i, stage in enumerate(stages):
             if isinstance(stage, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):

@@ -38,7 +38,7 @@ def end_to_end(levels: int, epochs: int) -> tuple[Phase, ...]:
 
 
 def greedy(levels: int, epochs: int) -> tuple[Phase, ...]:
-    """Each layer as an autoencoder of the layer below, for half of the time in all, then everything together (Bengio et al. 2007)."""
+    """Each layer as an autoencoder of the one below, for half of the time in all, then everything (Bengio et al. 2007)."""
     fine_tuning = max(1, epochs // 2)
     return (*greedy_frozen(levels, epochs - fine_tuning), Phase("fine_tuning", fine_tuning, 0, levels))
 

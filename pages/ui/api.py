@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from streamlit import get_option
 
 from replearn_core import engine
 from replearn_core.engine import RunView, wire
@@ -84,4 +85,6 @@ async def health(_: Request) -> JSONResponse:
     )
 
 
-ROUTES = [Route("/api/runs/{run_id}/film", film), Route("/healthz", health)]
+_base = get_option("server.baseUrlPath").strip("/")
+BASE = f"/{_base}" if _base else ""  # where a proxy serves the app under a path; Streamlit's own routes stand below it as well
+ROUTES = [Route(BASE + "/api/runs/{run_id}/film", film), Route(BASE + "/healthz", health)]

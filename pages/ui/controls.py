@@ -10,10 +10,10 @@ import streamlit as st
 from pages.ui import draft, session, text
 from pages.ui.text import ASSETS, t
 from replearn_core import catalog
-from replearn_core.experiment import INFERRED_CODES, Experiment, Problem, too_costly
+from replearn_core.cost import too_costly
+from replearn_core.experiment import INFERRED_CODES, Experiment, Problem
 
-LECTURE = tuple(name for name, variant in catalog.VARIANTS.items() if variant.lecture)
-OTHERS = tuple(name for name, variant in catalog.VARIANTS.items() if not variant.lecture)
+OTHERS = tuple(name for name in catalog.VARIANTS if name not in draft.LECTURE)
 SPARSITIES = ("l1", "kl_sparsity", "k_sparse")
 _ONE_TWO_FIVE = tuple(float(f"{digit}e{power}") for power in range(-6, 3) for digit in (1, 2, 5))
 
@@ -35,7 +35,7 @@ def choose_variant() -> None:
     """Six cards of the lecture, the others folded below; both are radio groups, so arrow keys work."""
     st.html(_card_style())
     chosen = draft.variant()
-    _cards("variant", LECTURE, chosen)
+    _cards("variant", draft.LECTURE, chosen)
     with st.expander(t("controls.more_variants"), expanded=chosen in OTHERS):
         _cards("variant_other", OTHERS, chosen)
 
@@ -122,7 +122,7 @@ def _card_style() -> str:
     """Each card's diagram as a CSS mask, so that it takes the text's colour in light and dark."""
     rules = [
         f".st-key-knob-{field} [role=radiogroup] > div:nth-child({place})::before {{ {_mask(name)} }}"
-        for field, names in (("variant", LECTURE), ("variant_other", OTHERS))
+        for field, names in (("variant", draft.LECTURE), ("variant_other", OTHERS))
         for place, name in enumerate(names, start=1)
     ]
     return "<style>" + "\n".join(rules) + "</style>"

@@ -8,11 +8,15 @@ import streamlit as st
 
 from pages.ui import session
 from replearn_core import catalog
-from replearn_core.experiment import RUN_ID_PATTERN, Experiment, InvalidExperiment, Problem, preset, variant_of
+from replearn_core.experiment import RUN_ID_PATTERN, Experiment, InvalidExperiment, Problem
+from replearn_core.presets import preset, variant_of
 
 FIRST = preset("digits", "undercomplete")  # the experiment of a first visit; its run is shipped in assets/pretrained
+LECTURE = tuple(name for name, entry in catalog.VARIANTS.items() if entry.lecture)
 MAX_SHOWN = 4  # runs side by side: the one on screen and the pinned ones
-OWN_PARAMETERS = ("run", "pins", "epoch")  # what a link says besides the experiment and the language
+VIEWS = ("images", "features", "activity")  # of the film
+PANELS = ("curves", "code", "spectrum", "measures")  # below it
+OWN_PARAMETERS = ("run", "pins", "six", "epoch", "view", "panel")  # what a link says besides the experiment and the language
 # Wrong by themselves: such a value never enters the draft. Everything else is wrong only beside other values, and may stand.
 NEVER_IN_DRAFT = {
     "problem.out_of_range",
@@ -158,24 +162,43 @@ def follow_link(known: Callable[[str], Experiment | None]) -> None:
         experiment = from_the_start(known(run) or experiment)
     take_experiment(experiment)
     session.put(session.RUN, run)
-    session.put(session.PINS, _pins(own.get("pins"), known, problems))
-    session.put(session.EPOCH, _epoch(own.get("epoch"), problems))
+    session.put(session.PINS, _runs(own.get("pins"), "pins", MAX_SHOWN - 1, known, problems))
+    six = _runs(own.get("six"), "six", len(LECTURE), known, problems)
+    session.put(session.SIX, {variant_of(found): run_id for run_id in six if (found := known(run_id))})
+    for name in (session.EPOCH, session.START):
+        session.put(name, _epoch(own.get("epoch"), problems))
+    session.put(session.VIEW, _one_of(VIEWS, "view", own.get("view"), problems))
+    session.put(session.PANEL, _one_of(PANELS, "panel", own.get("panel"), problems))
     session.put(session.NOTICES, (*found, *problems))
 
 
 def write_link() -> None:
-    """Put knobs, run, pins and moment into the address; no rerun follows from it."""
-    query = dict(last_valid().to_query())
-    pins = session.get(session.PINS, ())
-    epoch = session.get(session.EPOCH)
-    query |= {"run": session.get(session.RUN)} if session.get(session.RUN) else {}
-    query |= {"pins": ",".join(pins)} if pins else {}
-    query |= {"epoch": f"{epoch:g}"} if epoch is not None else {}
+    """Put all that is on screen into the address; no rerun follows from it."""
+    query = last_valid().to_query() | _of_screen()
     session.put(session.QUERY, _canonical({key: [value] for key, value in query.items()}))
     if "lang" in st.query_params:
         query["lang"] = st.query_params["lang"]
     if query != {key: st.query_params[key] for key in st.query_params}:
         st.query_params.from_dict(query)
+
+
+def _of_screen() -> dict[str, str]:
+    """The own parameters that differ from a first visit's."""
+    pins, six, epoch = session.get(session.PINS, ()), session.get(session.SIX) or {}, session.get(session.EPOCH)
+    said = {
+        "run": session.get(session.RUN),
+        "pins": ",".join(pins),
+        "six": ",".join(six.values()),
+        "epoch": None if epoch is None else f"{epoch:g}",
+        "view": _if_other(session.VIEW, VIEWS),
+        "panel": _if_other(session.PANEL, PANELS),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _if_other(key: str, names: Sequence[str]) -> str | None:
+    chosen = session.get(key)
+    return chosen if chosen in names[1:] else None
 
 
 def _canonical(query: Mapping[str, Sequence[str]]) -> tuple:
@@ -203,12 +226,20 @@ def _run(value: str | None, known: Callable, problems: list[Problem]) -> str | N
     return None
 
 
-def _pins(value: str | None, known: Callable, problems: list[Problem]) -> tuple[str, ...]:
-    asked = dict.fromkeys((value or "").split(",")[: 2 * MAX_SHOWN]) if value else {}
-    good = tuple(pin for pin in asked if is_run_id(pin) and known(pin) is not None)
+def _runs(value: str | None, key: str, most: int, known: Callable, problems: list[Problem]) -> tuple[str, ...]:
+    """At most `most` run ids with commas between them; those that are not known are told."""
+    asked = dict.fromkeys((value or "").split(",")[: 2 * most]) if value else {}
+    good = tuple(run_id for run_id in asked if is_run_id(run_id) and known(run_id) is not None)
     if len(good) < len(asked):
-        problems.append(Problem("problem.unknown_run", "pins"))
-    return good[: MAX_SHOWN - 1]
+        problems.append(Problem("problem.unknown_run", key))
+    return good[:most]
+
+
+def _one_of(names: Sequence[str], key: str, value: str | None, problems: list[Problem]) -> str:
+    """One of `names`; the first where the link says nothing, or something else."""
+    if value is not None and value not in names:
+        problems.append(Problem("problem.unknown_choice", key, {"value": value[:40], "choices": list(names)}))
+    return value if value in names else names[0]
 
 
 def _epoch(value: str | None, problems: list[Problem]) -> float | None:

@@ -32,17 +32,19 @@ def _region(run_id: str, was_live: bool, trouble: Problem | None) -> None:
             st.rerun()  # the buttons outside have to change
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="region_head"):
             state_line(view)
-            look = cast(View, _choose("view", ("images", "features", "activity")))
+            look = cast(View, _choose(session.VIEW, draft.VIEWS))
         shown = _shown_runs(view)
-        state = film(shown, texts=film_texts(), view=look, key="film", live=was_live, replay=session.get(session.REPLAY, 0))
+        replay, start = session.get(session.REPLAY, 0), session.get(session.START)
+        state = film(shown, texts=film_texts(), view=look, key="film", live=was_live, replay=replay, start=start)
         if state.epoch != session.get(session.EPOCH):
             session.put(session.EPOCH, state.epoch)
-            draft.write_link()
+            session.put(session.START, None)
         if view.events:
             panels.headline(view)
-            panel = _choose("panel", panels.PANELS)
+            panel = _choose(session.PANEL, draft.PANELS)
             others = [history(run.id) for run in shown if run.pinned]
             panels.show(view, others, panel)
+        draft.write_link()
 
 
 def note(view: RunView, experiment: Experiment | None) -> None:

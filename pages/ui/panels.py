@@ -17,7 +17,6 @@ from replearn_core.engine import RunView
 from replearn_core.events import Baseline
 from replearn_core.experiment import Experiment
 
-PANELS = ("curves", "code", "spectrum", "measures")
 Snapshot = tuple[tuple[str, int, bool], ...]  # (run id, events so far, pinned) of each run drawn, the one on screen first
 _HEADLINES = ("squared_error", "l0", "hoyer", "dead")
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "toImageButtonOptions": {"format": "svg"}}

@@ -8,7 +8,8 @@ from pages.ui import draft, session, text
 from pages.ui.text import t
 from replearn_core import catalog, datasets, engine
 from replearn_core.engine import Engine, Refused, RunView
-from replearn_core.experiment import Experiment, InvalidExperiment, Problem, preset, variant_of
+from replearn_core.experiment import Experiment, InvalidExperiment, Problem
+from replearn_core.presets import preset, variant_of
 
 # ---- the run on screen ----
 
@@ -150,6 +151,7 @@ def _show(ask: Callable[[Engine], str], experiment: Experiment) -> bool:
     session.put(session.ASKED, experiment)
     session.put(session.PAUSED, None)
     session.put(session.EPOCH, None)
+    session.put(session.START, None)
     return True
 
 
@@ -168,7 +170,7 @@ def train_six() -> None:
     running = engine.current()
     session.put(session.REFUSAL, None)
     six: dict[str, str] = {}
-    for name in (name for name, variant in catalog.VARIANTS.items() if variant.lecture):
+    for name in draft.LECTURE:
         experiment = preset(base.dataset, name, seed=base.seed, train_size=base.train_size, epochs=base.epochs)
         try:
             if running is None:

@@ -15,6 +15,9 @@ RUN = "run"  # id of the run on screen
 PAUSED = "paused"  # id of the run that this visitor paused
 PINS = "pins"  # ids of pinned runs, oldest first
 EPOCH = "epoch"  # the time slider's moment, None = the newest
+START = "start"  # the moment that a link asked for, until the visitor moves the slider
+VIEW = "view"  # which of draft.VIEWS the film shows
+PANEL = "panel"  # which of draft.PANELS stands below the film
 REFUSAL = "refusal"  # the Problem with which the engine refused the last request
 SIX = "six"  # ids of the runs of "train all six", by variant
 REPLAY = "replay"  # counts presses of Train: the film plays from the beginning when it changes

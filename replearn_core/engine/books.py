@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from replearn_core.cost import estimated_seconds
 from replearn_core.engine.fair import FairQueue
 from replearn_core.engine.views import RUNNING, WAITING, RunView
 from replearn_core.engine.wire import Stream
 from replearn_core.events import ENDS, Event
-from replearn_core.experiment import Experiment, estimated_seconds
+from replearn_core.experiment import Experiment
 from replearn_core.store import Damaged, Store
 
 MEMORY = 48 * 2**20  # bytes of ended runs' events that are kept for reading again

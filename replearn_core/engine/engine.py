@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from replearn_core import datasets
+from replearn_core.cost import too_costly
 from replearn_core.engine import cluster, work
 from replearn_core.engine.books import Books, Job, from_event, shown
 from replearn_core.engine.dask_side import DaskSide
@@ -18,7 +19,7 @@ from replearn_core.engine.fair import FairQueue, Full
 from replearn_core.engine.foreman import Foreman
 from replearn_core.engine.views import RUNNING, WAITING, Refused, RunView
 from replearn_core.events import Event
-from replearn_core.experiment import Experiment, Problem, too_costly
+from replearn_core.experiment import Experiment, Problem
 from replearn_core.store import Damaged, Store, StoreUnavailable
 
 log = logging.getLogger(__name__)

@@ -77,11 +77,9 @@ def run(order: Order) -> dict[str, Any]:
 
 
 def _events(order: Order, wanted) -> Iterator[Event]:
-    import torch
-
     from replearn_core import datasets, training
 
-    torch.set_num_threads(1)  # per thread, so here; two threads beside a busy core were up to 25 times slower
+    training.prepare_thread()
     experiment = Experiment.from_json(order.experiment)
     data = datasets.load(experiment.dataset, experiment.train_size)
     state = None

@@ -50,7 +50,7 @@ def pca_error(x_train: ArrayLike, x_test: ArrayLike, size: int) -> float:
 
 
 def _solver(size: int, shape: tuple[int, int]) -> str:
-    """All exact. Lanczos is quickest for few components (MNIST, 32 of 784: 0.3 s against 1.0); else the smaller matrix decides."""
+    """All exact. Lanczos is quickest for few components (MNIST, 32 of 784: 0.3 s against 1.0), else the smaller matrix."""
     if 4 * size < min(shape):
         return "arpack"
     return "covariance_eigh" if shape[1] <= shape[0] else "full"

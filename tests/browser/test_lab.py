@@ -188,7 +188,7 @@ def test_two_runs_are_compared_on_the_same_images(lab):
 def test_the_language_can_be_switched_without_losing_the_run(lab):
     page = lab(f"{SHORT}&seed=15")
     run = trained(page)
-    page.get_by_role("radio", name="中文").locator("..").click()
+    page.get_by_role("radio", name="中文").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(said("zh-TW", "autoencoder.title"))
     expect(button(page, "train.start", "zh-TW")).to_be_visible()
     expect(state(page, "finished")).to_contain_text(pattern("state.finished", "zh-TW"))
@@ -198,7 +198,9 @@ def test_the_language_can_be_switched_without_losing_the_run(lab):
 # ---- addresses ----
 
 
-def test_a_deep_link_as_the_first_request_of_a_fresh_server_is_whole_and_starts_nothing(visit, fresh_server):
+def test_a_deep_link_as_the_first_request_of_a_fresh_server_is_whole_and_starts_nothing(
+    fresh_server, visit
+):  # the page goes before its server
     page = visit(f"{fresh_server.address}/autoencoder?dataset=moons&variant=denoising&seed=5&lang=zh-TW")
     expect(page.get_by_role("heading", level=1)).to_have_text(said("zh-TW", "autoencoder.title"))
     expect(page.get_by_role("link", name=said("zh-TW", "home.nav"))).to_be_visible()  # the entry script ran, not the page alone
@@ -208,12 +210,14 @@ def test_a_deep_link_as_the_first_request_of_a_fresh_server_is_whole_and_starts_
     assert not list(Path(fresh_server.store, "runs").glob("[0-9a-f]*/experiment.json"))
 
 
-def test_a_shared_link_shows_the_finished_run_to_somebody_else_and_after_a_restart(visit, fresh_server):
+def test_a_shared_link_shows_the_finished_run_to_somebody_else_and_after_a_restart(
+    fresh_server, visit
+):  # the page goes before its server
     page = visit(f"{fresh_server.address}/autoencoder?{SHORT}&seed=16")
     run = trained(page)
     said_here, query = shown_moment(page), page.url.partition("?")[2]
-    fresh_server.stop()
     page.context.close()
+    fresh_server.stop()
     fresh_server.start()
     page = visit(f"{fresh_server.address}/autoencoder?{query}")
     expect(state(page, "finished")).to_be_visible()

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from replearn_core import catalog, codes, corruptions, penalties, strategies
-from replearn_core.experiment import Experiment, preset
+from replearn_core.experiment import Experiment
+from replearn_core.presets import preset
 
 KNOBS = [
     *catalog.BOUNDS.values(),

@@ -7,20 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replearn_core import catalog
-from replearn_core.experiment import (
-    INFERRED_CODES,
-    MAX_SECONDS,
-    Experiment,
-    InvalidExperiment,
-    Problem,
-    Term,
-    _combinations,
-    estimated_seconds,
-    macs,
-    preset,
-    too_costly,
-    variant_of,
-)
+from replearn_core.cost import MAX_SECONDS, estimated_seconds, macs, too_costly
+from replearn_core.experiment import INFERRED_CODES, Experiment, InvalidExperiment, Problem, Term, _combinations
+from replearn_core.presets import preset, variant_of
 
 # ---- the space of valid experiments ----
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from replearn_core import catalog, evaluation, training
 from replearn_core.events import ENDS, as_record, from_record
-from replearn_core.experiment import INFERRED_CODES, Experiment, InvalidExperiment, preset
+from replearn_core.experiment import INFERRED_CODES, Experiment, InvalidExperiment
+from replearn_core.presets import preset
 from replearn_core.strategies import Phase
 from replearn_core.training import moments, train, work_of_record, work_of_step
 

@@ -5,7 +5,8 @@ import pytest
 from pages.ui import draft, runs, session
 from replearn_core import catalog
 from replearn_core.engine import RunView
-from replearn_core.experiment import Experiment, Problem, preset
+from replearn_core.experiment import Experiment, Problem
+from replearn_core.presets import preset
 from tests.pages.test_pages import opened
 
 

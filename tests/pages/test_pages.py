@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui import text
 from pages.ui.draft import FIRST
-from replearn_core.experiment import preset
+from replearn_core.presets import preset
 
 ENTRY = Path(__file__).parents[2] / "pages" / "ui" / "entry.py"
 PAGES = ("home", "autoencoder")

@@ -7,7 +7,8 @@ from sklearn.decomposition import PCA
 
 from replearn_core import evaluation
 from replearn_core.datasets import Dataset
-from replearn_core.experiment import Experiment, preset
+from replearn_core.experiment import Experiment
+from replearn_core.presets import preset
 from replearn_core.training import train
 
 SIZE = 4

@@ -18,7 +18,8 @@ from pages.ui.components.shared import joined, texts_of
 View = Literal["images", "features", "activity", "all"]
 MAX_RUNS = 6
 MODULES = (
-    *("../shared/wire.js", "../shared/server.js", "../shared/elements.js", "../shared/scales.js", "../shared/controls.js"),
+    *("../shared/wire.js", "../shared/server.js", "../shared/poll.js"),
+    *("../shared/elements.js", "../shared/scales.js", "../shared/pictures.js", "../shared/controls.js"),
     *("frames.js", "source.js", "pictures.js", "figures.js", "player.js", "film.js"),
 )
 TEXT_KEYS = (
@@ -74,12 +75,14 @@ def film(
     key: str,
     live: bool,
     replay: int = 0,
+    start: float | None = None,
     on_change: Callable[[], None] | None = None,
 ) -> FilmState:
     """Draw the film of up to MAX_RUNS runs, with the time slider over them.
 
     texts: the words for TEXT_KEYS, their {placeholders} unfilled. live: a run that is new to the film plays from its first
-    moment; otherwise it rests at its newest. replay: a change of this number plays the runs again from their beginning.
+    moment; otherwise it rests at its newest. replay: a change of this number plays the runs again from their beginning. start: an
+    epoch at which it rests at first, and again whenever this changes to another number.
     Raises ValueError for too many runs and KeyError for a missing text.
     """
     if len(runs) > MAX_RUNS:
@@ -91,9 +94,11 @@ def film(
         "key": key,
         "live": live,
         "replay": replay,
+        "start": start,
+        "heard": valid_epoch((st.session_state.get(key) or {}).get("epoch", start)),
         "palette": palette.for_browser(),
     }
-    result = _COMPONENT(key=key, data=data, default={"epoch": None}, on_epoch_change=on_change or _nothing)
+    result = _COMPONENT(key=key, data=data, default={"epoch": start}, on_epoch_change=on_change or _nothing)
     return FilmState(valid_epoch(result.epoch))
 
 

@@ -1,9 +1,10 @@
 // One figure a run: held-out images or points, features, activity. Each keeps its elements and only changes what has changed.
 
-import { absoluteError, mean, same, squaredErrors } from "./frames.js";
-import { bounds, drawActivity, drawPoints, drawTiles, magnification } from "./pictures.js";
 import { describe, element, write } from "../shared/elements.js";
+import { drawTiles, magnification } from "../shared/pictures.js";
 import { digits, epochText, say } from "../shared/scales.js";
+import { absoluteError, mean, same, squaredErrors } from "./frames.js";
+import { bounds, drawActivity, drawPoints } from "./pictures.js";
 
 const GAP = 4; // CSS px between small images
 const COLUMN_GAP = 24; // CSS px between runs that stand side by side

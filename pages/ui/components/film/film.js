@@ -24,7 +24,7 @@ class FilmPlayer {
     this.feature = "filters";
     this.angle = Points.angle();
     this.wanted = null; // what Python shall hear, and what it has heard: a moment's epoch, or null for the newest
-    this.told = null;
+    this.told = undefined;
     this.clock = new Clock(() => this.changed());
     this.notice = element("div", "notice", root);
     this.notice.setAttribute("role", "status");
@@ -80,7 +80,10 @@ class FilmPlayer {
     if (fresh.length || again) this.arriving = { first: this.replay === undefined, again };
     // A run of half a second may have ended before its first moment is here: it was live when it came, so it plays.
     if (this.arriving) this.arriving.live ||= data.live;
+    if (data.start !== null && data.start !== this.start) this.arriving = { ...this.arriving, start: data.start };
+    this.start = data.start;
     this.replay = data.replay;
+    if (this.told === undefined) this.told = this.wanted = data.heard;
     this.changed();
   }
 
@@ -130,6 +133,9 @@ class FilmPlayer {
     if (before !== undefined && before.runs === this.runs.map((run) => run.id).join()) {
       this.clock.epoch = before.epoch;
       this.clock.follow = false;
+    } else if (this.arriving.start !== undefined) {
+      this.clock.epoch = this.arriving.start;
+      this.clock.follow = false;
     } else if (this.arriving.again || !known) {
       this.clock.follow = true;
       this.clock.epoch = this.arriving.live || this.arriving.again ? epochs[0] : epochs.at(-1);
@@ -167,7 +173,8 @@ class FilmPlayer {
 
   /** Python hears a number where the visitor has stopped, and null once where the film follows the newest moment. */
   #report() {
-    const epoch = this.clock.follow || this.clock.epoch === null ? null : this.clock.epoch;
+    if (this.arriving?.first || this.arriving?.start !== undefined) return; // where it will rest is known with its first moment
+    const epoch = this.arriving || this.clock.follow || this.clock.epoch === null ? null : this.clock.epoch;
     if (epoch === null) remembered.delete(this.key);
     else remembered.set(this.key, { epoch, runs: this.runs.map((run) => run.id).join() });
     if (epoch === this.wanted) return;

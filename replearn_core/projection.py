@@ -1,0 +1,336 @@
+"""Codes → points on a map: PCA, t-SNE and UMAP, laid over each other, and how far to trust them. Called by `latent.py`, in a worker.
+
+NumPy in, NumPy out; scikit-learn, torch and umap-learn are imported inside functions. Bad input raises `CannotAnswer`, which
+names what is wrong and how much of it, and never passes a library's words on.
+"""
+
+import os
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from replearn_core.tasks import METRICS, CannotAnswer
+
+OnProgress = Callable[[float], None]  # the share that is done, 0 … 1; what it raises ends the work
+
+WARM_EPOCHS = 30  # of a map that starts from the previous one
+MEASURED = 1_500  # points whose neighbourhoods are compared: the cost grows with the square
+ROWS = 2**23  # numbers of a distance matrix that are held at once: 32 MB of float32
+_umap = threading.Lock()  # two concurrent calls abort the process on numba's fallback threading layer
+
+
+def project(
+    x: np.ndarray,
+    method: str,
+    *,
+    dimensions: int = 2,
+    seed: int = 0,
+    n_neighbors: int = 15,
+    min_dist: float = 0.1,
+    metric: str = "euclidean",
+    perplexity: float = 30.0,
+    init: np.ndarray | None = None,
+    epochs: int | None = None,
+    on_progress: OnProgress = lambda share: None,
+) -> np.ndarray:
+    """The map (N, dimensions), float32, of codes x (N, K). Equal arguments give equal maps.
+
+    method: code (x itself), pca, tsne or umap. init: a map (N, dimensions) to start from (tsne, umap); with it UMAP takes
+    WARM_EPOCHS passes. epochs: UMAP's passes over the edges, t-SNE's iterations. Raises CannotAnswer.
+    """
+    x = checked(x)
+    if method == "code":
+        return x
+    if method == "pca":
+        return _pca(x, dimensions)
+    if init is not None and init.shape != (len(x), dimensions):
+        raise CannotAnswer("problem.map_of_other_points", "init", value=len(init), count=len(x))
+    if method == "tsne":
+        return _tsne(x, dimensions, seed, metric, perplexity, init, epochs, on_progress)
+    if method == "umap":
+        return _umap_map(x, dimensions, seed, n_neighbors, min_dist, metric, init, epochs, on_progress)
+    raise CannotAnswer("problem.unknown_choice", "method", value=method[:40], choices=["code", "pca", "tsne", "umap"])
+
+
+def checked(x: np.ndarray) -> np.ndarray:
+    """x as finite float32 (N, K) of at least 3 points that are not all the same. Raises CannotAnswer."""
+    x = np.asarray(x, np.float32)
+    if x.ndim != 2 or not x.shape[1]:
+        raise CannotAnswer("problem.bad_shape", "codes", shape=" × ".join(map(str, x.shape)))
+    if len(x) < 3:
+        raise CannotAnswer("problem.few_points", "size", count=len(x), needed=3)
+    bad = ~np.isfinite(x)
+    if bad.any():
+        raise CannotAnswer("problem.codes_not_finite", "codes", count=int(bad.sum()), total=x.size, first=int(np.argmax(bad.any(axis=1))))
+    if float(np.ptp(x, axis=0).max()) == 0.0:
+        raise CannotAnswer("problem.codes_constant", "codes", count=len(x))
+    return x
+
+
+# ---- the methods ----
+
+
+def _pca(x: np.ndarray, dimensions: int) -> np.ndarray:
+    """The first principal coordinates (Pearson 1901), by scikit-learn; zeros where there are fewer directions than asked for."""
+    from sklearn.decomposition import PCA
+
+    some = min(dimensions, *x.shape)
+    points = PCA(some, svd_solver="full" if x.shape[1] > 500 else "covariance_eigh").fit_transform(x.astype(np.float64))
+    return np.pad(points, ((0, 0), (0, dimensions - some))).astype(np.float32)
+
+
+def _tsne(
+    x: np.ndarray,
+    dimensions: int,
+    seed: int,
+    metric: str,
+    perplexity: float,
+    init: np.ndarray | None,
+    epochs: int | None,
+    on_progress: OnProgress,
+) -> np.ndarray:
+    """Barnes and Hut's t-SNE (van der Maaten 2014), by scikit-learn, from the PCA plane unless a start is given."""
+    from sklearn.manifold import TSNE
+
+    if not 1 <= perplexity <= (len(x) - 1) / 3:
+        raise CannotAnswer("problem.perplexity_too_large", "perplexity", value=perplexity, limit=int((len(x) - 1) / 3), count=len(x))
+    start = _pca(x, dimensions) if init is None else init
+    start = 1e-4 * (start - start.mean(axis=0)) / max(float(start[:, 0].std()), 1e-12)
+    on_progress(0.1)
+    method = TSNE(
+        dimensions, perplexity=perplexity, metric=metric, init=start.astype(np.float32), max_iter=epochs or 750, random_state=seed
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _finite(method.fit_transform(x))
+
+
+def _umap_map(
+    x: np.ndarray,
+    dimensions: int,
+    seed: int,
+    n_neighbors: int,
+    min_dist: float,
+    metric: str,
+    init: np.ndarray | None,
+    epochs: int | None,
+    on_progress: OnProgress,
+) -> np.ndarray:
+    """UMAP (McInnes, Healy & Melville 2018), by umap-learn, on exact neighbours.
+
+    umap-learn's own 500 passes bring no more trustworthiness than 150 (100 beyond 2,500 points), measured in
+    benchmarks/projection.py.
+    """
+    if not 2 <= n_neighbors < len(x):
+        raise CannotAnswer("problem.too_few_points", "n_neighbors", value=n_neighbors, count=len(x))
+    indices, distances = neighbours(x, n_neighbors, metric, itself=True)
+    on_progress(0.1)
+    passes = epochs or (WARM_EPOCHS if init is not None else 150 if len(x) <= 2_500 else 100)
+    with _umap, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of graphs in several parts, and that new points cannot be placed
+        umap = _compiled_umap()
+        method = umap.UMAP(
+            n_neighbors=n_neighbors,
+            n_components=dimensions,
+            min_dist=min_dist,
+            random_state=seed,
+            n_jobs=1,
+            n_epochs=passes,
+            init="spectral" if init is None else np.array(init, np.float32, order="C"),
+            precomputed_knn=(indices.astype(np.int32), distances),
+            force_approximation_algorithm=True,  # else it makes all distances once more
+            tqdm_kwds={"file": _Bar(on_progress), "disable": False, "mininterval": 0.1, "bar_format": "{percentage:.0f}\n"},
+        )
+        return _finite(method.fit_transform(np.ascontiguousarray(x)))
+
+
+class _Bar:
+    """A file for a progress bar to write its percentage to: umap-learn's only way to say how far it is, or to be stopped."""
+
+    def __init__(self, on_progress: OnProgress):
+        self.on_progress = on_progress
+
+    def write(self, text: str) -> None:
+        digits = "".join(character for character in text if character.isdigit())
+        if digits:
+            self.on_progress(0.1 + 0.9 * min(100, int(digits)) / 100)
+
+    def flush(self) -> None:
+        pass
+
+
+def _finite(points: np.ndarray) -> np.ndarray:
+    if not np.isfinite(points).all():
+        raise CannotAnswer("problem.map_not_finite", "method", count=int((~np.isfinite(points)).any(axis=1).sum()))
+    return np.ascontiguousarray(points, np.float32)
+
+
+# ---- neighbours ----
+
+
+def neighbours(x: np.ndarray, k: int, metric: str = "euclidean", *, itself: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """(indices (N, k) int64, distances (N, k) float32) of each point's nearest points, nearest first.
+
+    Exact: all distances come from one matrix product, and those that are chosen are computed again without its rounding.
+    itself: whether a point is its own first neighbour. metric: one of tasks.METRICS. Raises CannotAnswer.
+    """
+    return neighbours_among(x, x, k, metric, own=np.arange(len(x)), itself=itself)
+
+
+def neighbours_among(
+    queries: np.ndarray, x: np.ndarray, k: int, metric: str = "euclidean", *, own: np.ndarray | None = None, itself: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `neighbours`, of queries (Q, K) among x (N, K). own: the row of x that each query is, if it is one: left out, or first."""
+    import torch
+
+    if metric not in METRICS:
+        raise CannotAnswer("problem.unknown_choice", "metric", value=metric[:40], choices=list(METRICS))
+    there = len(x) - (0 if own is None or itself else 1)
+    if not 1 <= k <= there:
+        raise CannotAnswer("problem.too_few_points", "n_neighbors", value=k, count=len(x))
+    prepared, p = _prepared(np.concatenate([queries, x]) if queries is not x else x, metric)
+    everything = torch.from_numpy(prepared)
+    asked, known = (everything[: len(queries)], everything[len(queries) :]) if queries is not x else (everything, everything)
+    indices, distances = [], []
+    for begin in range(0, len(asked), max(1, ROWS // len(known))):
+        rows = asked[begin : begin + max(1, ROWS // len(known))]
+        all_of_them = torch.cdist(rows, known, p=p)  # (b, N)
+        if own is not None:
+            mine = torch.from_numpy(own[begin : begin + len(rows)])
+            all_of_them[torch.arange(len(rows)), mine] = -1.0 if itself else float("inf")
+        near = all_of_them.topk(min(k + 3, there), largest=False).indices  # some more: the product's rounding may swap them
+        exact = torch.stack([(row - known[chosen]).norm(p=p, dim=1) for row, chosen in zip(rows, near)])
+        if own is not None and itself:
+            exact[:, 0] = -1.0
+        exact, order = exact.sort(dim=1, stable=True)
+        indices.append(near.gather(1, order)[:, :k])
+        distances.append(exact[:, :k].clamp_min(0.0))
+    return torch.cat(indices).numpy(), _in_units(torch.cat(distances).numpy(), metric)
+
+
+def _prepared(x: np.ndarray, metric: str) -> tuple[np.ndarray, float]:
+    """(rows whose p-norm distances have the metric's order, p). Zero rows have no direction: they stay zero."""
+    x = np.asarray(x, np.float32)
+    if metric == "manhattan":
+        return np.ascontiguousarray(x), 1.0
+    if metric == "euclidean":
+        return np.ascontiguousarray(x - x.mean(axis=0)), 2.0  # nearer the origin, less rounding
+    if metric == "correlation":
+        x = x - x.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    return np.ascontiguousarray(np.divide(x, length, out=np.zeros_like(x), where=length > 0)), 2.0
+
+
+def _in_units(distances: np.ndarray, metric: str) -> np.ndarray:
+    """1 − cos = ‖u − v‖² / 2 for unit vectors; the others are what they are."""
+    return distances**2 / 2 if metric in ("cosine", "correlation") else distances
+
+
+# ---- one map onto another ----
+
+
+def align(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """`moving` (N, d) turned, mirrored, scaled and shifted to lie as near as it can to `fixed`: min ‖s·(M − m̄)R + f̄ − F‖_F.
+
+    With UΣVᵀ = (M − m̄)ᵀ(F − f̄): R = UVᵀ, s = tr Σ / ‖M − m̄‖² (Schönemann & Carroll 1970, Psychometrika 35). A map without
+    extent is only shifted. Raises CannotAnswer where the shapes differ.
+    """
+    if moving.shape != fixed.shape:
+        raise CannotAnswer("problem.map_of_other_points", "points", value=len(moving), count=len(fixed))
+    centre, goal = moving.mean(axis=0, dtype=np.float64), fixed.mean(axis=0, dtype=np.float64)
+    m, f = moving - centre, fixed - goal
+    u, singular, v = np.linalg.svd(m.T @ f)
+    size = float(np.square(m).sum())
+    scale = float(singular.sum()) / size if size > 0 else 1.0
+    return (scale * m @ (u @ v) + goal).astype(np.float32)
+
+
+# ---- how far to trust a map ----
+
+
+def trustworthiness(x: np.ndarray, points: np.ndarray, k: int = 5) -> float:
+    """scikit-learn's trustworthiness, of a map's k neighbours in x, without sorting all distances: a rank is a count.
+
+    1 − 2/(Nk(2N−3k−1)) Σ_i Σ_{j∈U_k(i)} (r(i,j) − k), Venna & Kaski (2001). Continuity is the same with its arguments swapped.
+    """
+    import torch
+
+    count = len(x)
+    if not 1 <= k < count / 2:
+        raise CannotAnswer("problem.too_few_points", "n_neighbors", value=k, count=count)
+    shown, _ = neighbours(points, k)
+    true = torch.from_numpy(_prepared(x, "euclidean")[0])
+    distances = torch.cdist(true, true)  # (N, N)
+    distances.fill_diagonal_(-1.0)
+    to_shown = distances.gather(1, torch.from_numpy(shown))  # (N, k)
+    ranks = torch.stack([(distances < column[:, None]).sum(dim=1) for column in to_shown.T])  # itself counted: 1 = nearest
+    return 1.0 - float((ranks - k).clamp_min(0).sum()) * 2.0 / (count * k * (2.0 * count - 3.0 * k - 1.0))
+
+
+def neighbour_accuracy(points: np.ndarray, labels: np.ndarray, k: int = 5) -> float:
+    """Share of points whose class is the commonest among their k nearest others; ties go to the lower class."""
+    near, _ = neighbours(points, k)
+    classes, own = np.unique(labels, return_inverse=True)
+    votes = np.zeros((len(points), len(classes)), np.int32)
+    np.add.at(votes, (np.arange(len(points))[:, None], own[near]), 1)
+    return float((votes.argmax(axis=1) == own).mean())
+
+
+def log_density(codes: np.ndarray, k: int = 10) -> np.ndarray:
+    """−log r_k (N,), float32, with r_k the distance to the k-th nearest other code: a k-NN density estimate up to its constants.
+
+    p ∝ k / (N V r_k^d) (Loftsgaarden & Quesenberry 1965, Ann. Math. Stat. 36), so log p = −d log r_k + const for codes of
+    dimension d: equal order, unknown slope. Coinciding codes get the largest value that occurs.
+    """
+    _, distances = neighbours(codes, min(k, len(codes) - 1))
+    far = distances[:, -1]
+    smallest = far[far > 0].min() if (far > 0).any() else 1.0
+    return -np.log(np.maximum(far, smallest)).astype(np.float32)
+
+
+# ---- umap-learn, compiled once for the machine ----
+
+
+def _compiled_umap() -> Any:
+    """The module, with its compiled functions kept on disk: the first import and fit then take 1 s instead of 20."""
+    os.environ.setdefault("NUMBA_THREADING_LAYER", "omp")
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())
+        import numba
+
+        numba.config.reload_config()
+    import umap
+    from umap import layouts, umap_
+
+    for function in (umap_.smooth_knn_dist, umap_.compute_membership_strengths, layouts._nb_optimize_layout_euclidean_single_epoch):
+        if type(getattr(function, "_cache", None)).__name__ == "NullCache":
+            function.enable_caching()
+    return umap
+
+
+def cache_folder() -> Path:
+    """Where compiled functions are kept: this user's cache, else a folder of this process's own making."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".cache")
+    folder = Path(base) / "replearn" / "numba"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise OSError
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="replearn-numba-"))
+    return folder
+
+
+def warm_up(dimensions: int = 2) -> float:
+    """Import and compile what the first map needs. Seconds it took."""
+    begun = time.monotonic()
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+    start = project(x, "umap", dimensions=dimensions, n_neighbors=5, epochs=2)
+    project(x, "umap", dimensions=dimensions, n_neighbors=5, init=start, epochs=2)
+    return time.monotonic() - begun
