@@ -32,21 +32,7 @@ ADDRESS = f"http://127.0.0.1:{PORT}"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 TRIES, SESSIONS, SECONDS, EVERY = 12, 30, 20.0, 0.5
 PICTURE = ".film canvas[role=img]"
-COUNT_TEXTS = """(film, seconds) => new Promise((done) => {  // how many texts the newest picture goes through
-  const texts = new Set(), began = performance.now();
-  const look = () => {
-    texts.add([...film.querySelectorAll('canvas[role=img]')].at(-1)?.getAttribute('aria-label'));
-    if (performance.now() - began < 1000 * seconds) requestAnimationFrame(look); else done(texts.size);
-  };
-  look();
-})"""
-UNTIL_TRAINED = """(film, title) => new Promise((done) => {  // until a picture of another run shows a trained moment
-  const look = () => {
-    const text = [...film.querySelectorAll('canvas[role=img]')].at(-1)?.getAttribute('aria-label') || '';
-    if (text && !text.startsWith(title + ':') && !/epoch 0\\./.test(text)) done(true); else requestAnimationFrame(look);
-  };
-  look();
-})"""
+LOOK = 0.01  # seconds between two looks at the picture's text
 
 
 def main() -> None:
@@ -100,7 +86,7 @@ def measure(browser, server: Server) -> list[list[str]]:
     page.locator(".st-key-state_finished").wait_for(timeout=120_000)  # workers are warm from here on
     waits = [train_again(page) for _ in range(TRIES)]
     run = start_long_run(page)
-    pictures = page.locator(".film").first.evaluate(COUNT_TEXTS, 10) / 10
+    pictures = count_pictures(page, 10.0) / 10
     polls, failed = poll_together(run)
     memory = memory_of(server.pid)
     median = statistics.median(waits)
@@ -137,13 +123,38 @@ def run_of(page: Page) -> str:
     return found[1] if found else ""
 
 
+def picture_text(page: Page) -> str:
+    """What the newest picture says of itself: run, epoch, errors. Asked anew each time, since a rerun may replace the canvas."""
+    texts = [picture.get_attribute("aria-label") for picture in page.locator(PICTURE).all()]
+    return (texts and texts[-1]) or ""
+
+
+def until_trained(page: Page, title: str, patience: float = 120.0) -> None:
+    """Until a picture of a run with another title shows a moment after the untrained one."""
+    end = time.perf_counter() + patience
+    while time.perf_counter() < end:
+        text = picture_text(page)
+        if text and not (title and text.startswith(title + ":")) and "epoch 0." not in text:
+            return
+        time.sleep(LOOK)
+    sys.exit(f"no new picture after {patience:g} s; the last one: {picture_text(page)!r}")
+
+
+def count_pictures(page: Page, seconds: float) -> int:
+    """How many moments the picture goes through."""
+    end, texts = time.perf_counter() + seconds, set()
+    while time.perf_counter() < end:
+        texts.add(picture_text(page))
+        time.sleep(LOOK)
+    return len(texts)
+
+
 def train_again(page: Page) -> float:
     """Seconds from a press of "New seed", which trains, to a trained reconstruction of that run on screen."""
-    before = page.locator(PICTURE).last.get_attribute("aria-label") or ""
-    title = before.split(":")[0]
+    title = picture_text(page).split(":")[0]
     began = time.perf_counter()
     press(page, "New seed")
-    page.locator(".film").first.evaluate(UNTIL_TRAINED, title)
+    until_trained(page, title)
     seconds = time.perf_counter() - began
     page.locator(".st-key-state_finished").wait_for()
     return seconds
@@ -155,7 +166,7 @@ def start_long_run(page: Page) -> str:
     page.goto(f"{ADDRESS}/autoencoder?dataset={data}&variant=undercomplete&seed=3")
     press(page, "Train", exact=True)
     page.locator(".st-key-state_running").wait_for()
-    page.locator(".film").first.evaluate(UNTIL_TRAINED, "")
+    until_trained(page, "")
     return run_of(page)
 
 

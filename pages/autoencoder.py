@@ -16,6 +16,7 @@ with knobs:
         controls.choose_variant()
         controls.turn_basic()
         controls.turn_terms()
+        controls.choose_other_variant()
         controls.turn_more()
     experiment, problems = draft.checked()
     runs.follow_knobs(runs.on_screen(), experiment)
@@ -25,10 +26,10 @@ with knobs:
 # ---- the live picture, middle ----
 with picture:
     buttons.toolbar(view, experiment)
+    six.show()
     live.note(view, experiment)
     live.region(view)
     live.foot(view)
-    six.show()
 
 # ---- what to notice, right ----
 with beside:

@@ -1,10 +1,29 @@
-"""The first page: what this is, and the way into the lab."""
+"""The first page: what this is, a network seen learning, and the ways into the lab."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from pages.ui import draft, live, runs
+from pages.ui.components.film import FilmRun, film
 from pages.ui.text import t
 
-st.markdown(t("home.welcome"))
-st.page_link(str(Path(__file__).with_name("autoencoder.py")), label=t("home.enter"), icon=":material/arrow_forward:")
+LAB = str(Path(__file__).with_name("autoencoder.py"))
+
+shown = runs.history(draft.FIRST.id)
+with st.container(key="home"):
+    with st.container(key="home_words"):
+        st.markdown(t("home.welcome"))
+        st.page_link(LAB, label=t("home.enter"), icon=":material/arrow_forward:")
+    if shown.events:
+        with st.container(border=True, key="home_film"):
+            first = draft.FIRST
+            st.markdown(t("home.film", n=first.samples, size=first.code_size, epochs=first.epochs))
+            one = FilmRun(shown.run_id, runs.title_of(shown))
+            film([one], texts=live.film_texts(), view="images", key="film_home", live=True)
+    with st.container(key="home_ways"):
+        st.markdown(f"**{t('home.ways')}**")
+        with st.container(key="home_six"):
+            for name in draft.LECTURE:
+                label = f"**{t(f'variant.{name}.name')}**　{t(f'variant.{name}.card')}"
+                st.page_link(LAB, label=label, query_params={"variant": name})

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -254,23 +255,15 @@ def align(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
 # ---- how far to trust a map ----
 
 
-def trustworthiness(x: np.ndarray, points: np.ndarray, k: int = 5) -> float:
-    """scikit-learn's trustworthiness, of a map's k neighbours in x, without sorting all distances: a rank is a count.
+def faithfulness(x: np.ndarray, points: np.ndarray, k: int = 5) -> dict[str, float]:
+    """trustworthiness and continuity of a map of x, on its first MEASURED points; empty where there are too few."""
+    from replearn_core import measures
 
-    1 − 2/(Nk(2N−3k−1)) Σ_i Σ_{j∈U_k(i)} (r(i,j) − k), Venna & Kaski (2001). Continuity is the same with its arguments swapped.
-    """
-    import torch
-
-    count = len(x)
-    if not 1 <= k < count / 2:
-        raise CannotAnswer("problem.too_few_points", "n_neighbors", value=k, count=count)
-    shown, _ = neighbours(points, k)
-    true = torch.from_numpy(_prepared(x, "euclidean")[0])
-    distances = torch.cdist(true, true)  # (N, N)
-    distances.fill_diagonal_(-1.0)
-    to_shown = distances.gather(1, torch.from_numpy(shown))  # (N, k)
-    ranks = torch.stack([(distances < column[:, None]).sum(dim=1) for column in to_shown.T])  # itself counted: 1 = nearest
-    return 1.0 - float((ranks - k).clamp_min(0).sum()) * 2.0 / (count * k * (2.0 * count - 3.0 * k - 1.0))
+    x, points = x[:MEASURED], points[:MEASURED]
+    k = min(k, (len(x) - 1) // 2)
+    if k < 1:
+        return {}
+    return {"trustworthiness": measures.trustworthiness(x, points, k), "continuity": measures.continuity(x, points, k)}
 
 
 def neighbour_accuracy(points: np.ndarray, labels: np.ndarray, k: int = 5) -> float:
@@ -300,10 +293,10 @@ def log_density(codes: np.ndarray, k: int = 10) -> np.ndarray:
 def _compiled_umap() -> Any:
     """The module, with its compiled functions kept on disk: the first import and fit then take 1 s instead of 20."""
     os.environ.setdefault("NUMBA_THREADING_LAYER", "omp")
-    if "NUMBA_CACHE_DIR" not in os.environ:
-        os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())
-        import numba
+    import numba
 
+    if not numba.config.CACHE_DIR:
+        os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())  # numba reads it again from there, at times of its own choosing
         numba.config.reload_config()
     import umap
     from umap import layouts, umap_
@@ -314,8 +307,11 @@ def _compiled_umap() -> Any:
     return umap
 
 
+@cache
 def cache_folder() -> Path:
-    """Where compiled functions are kept: this user's cache, else a folder of this process's own making."""
+    """Where compiled functions are kept: NUMBA_CACHE_DIR, this user's cache, else a folder of this process's own making."""
+    if named := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(named)
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".cache")
     folder = Path(base) / "replearn" / "numba"
     try:

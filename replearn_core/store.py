@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 BUSY = ("queued", "running")
+TASKS = "tasks"  # the folder of answers
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "pretrained"
 _COLUMNS = "id, state, experiment, parent, created, used, bytes, count, seconds, problem, attempts"
 _TABLE = """create table if not exists runs(id text primary key, state text, experiment text, parent text, created real,
@@ -222,6 +223,44 @@ class Store:
                 shutil.rmtree(self.root / run_id, ignore_errors=True)
                 self._index.execute("delete from runs where id = ?", (run_id,))
 
+    # ---- answers of tasks: one file each, beside the runs, and the first to go where room is needed ----
+
+    def read_task(self, task_id: str) -> bytes | None:
+        """A task's answer as it was written, or None."""
+        if not re.fullmatch(RUN_ID_PATTERN, task_id):
+            return None
+        path = self.root / TASKS / task_id
+        with suppress(OSError):
+            data = path.read_bytes()
+            if self.problem is None:
+                os.utime(path)  # used now
+            return data
+        return None
+
+    def write_task(self, task_id: str, answer: bytes) -> None:
+        """Keep an answer, then make room where the quota is passed. Raises StoreUnavailable."""
+        with self._saying():
+            (self.root / TASKS).mkdir(exist_ok=True)
+            write_file(self.root / TASKS / task_id, answer, durable=False)
+        with self._writing():
+            self._evict(newest=task_id)
+
+    def forget_task(self, task_id: str) -> None:
+        """Take an answer out, one that cannot be read for instance."""
+        if self.problem is None and re.fullmatch(RUN_ID_PATTERN, task_id):
+            with suppress(OSError):
+                (self.root / TASKS / task_id).unlink(missing_ok=True)
+
+    def _answers(self) -> list[tuple[float, int, str]]:
+        """(last used, bytes, id) of the kept answers, the least recently used first."""
+        found = []
+        with suppress(OSError):
+            for entry in os.scandir(self.root / TASKS):
+                with suppress(OSError):
+                    about = entry.stat()
+                    found.append((about.st_mtime, about.st_size, entry.name))
+        return sorted(found)
+
     # ---- inside ----
 
     @contextmanager
@@ -341,9 +380,17 @@ class Store:
         with suppress(StoreUnavailable), self._writing():
             self._index.execute("update runs set used = ? where id = ?", (now, run_id))
 
-    def _evict(self) -> None:
-        """Take out the least recently used until the quota holds."""
-        while self._total() > self.quota:
+    def _evict(self, newest: str = "") -> None:
+        """Take out the least recently used until the quota holds: answers first, but not the newest, and then runs."""
+        answers = self._answers()
+        size = sum(bytes_of for _, bytes_of, _ in answers)
+        for _, bytes_of, task_id in answers:
+            if self._total() + size <= self.quota:
+                return
+            if task_id != newest:
+                self.forget_task(task_id)
+                size -= bytes_of
+        while self._total() + size > self.quota:
             row = self._index.execute(
                 "select id from runs where state not in ('queued', 'running') "
                 "and id not in (select parent from runs where parent is not null) order by used limit 1"

@@ -1,4 +1,4 @@
-"""The routes beside Streamlit's own: a run's film as bytes for our browser component, and a health check. Added in app.py."""
+"""The routes beside Streamlit's own: films, weights and answers as bytes for our browser components, and a health check. For app.py."""
 
 import json
 import threading
@@ -12,6 +12,7 @@ from streamlit import get_option
 
 from replearn_core import engine
 from replearn_core.engine import RunView, wire
+from replearn_core.store import Damaged
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 MEMORY = 24 * 2**20  # bytes of encoded films; thirty viewers of one run cost one encoding
@@ -65,14 +66,57 @@ def _film(run_id: str, since: int) -> bytes | None:
 async def film(request: Request) -> Response:
     """GET /api/runs/{id}/film?since=N; see "The film, as bytes" in docs/architecture.md."""
     film_bytes = await run_in_threadpool(_film, request.path_params["run_id"], _since(request.query_params.get("since", "0")))
-    if film_bytes is None:
-        return Response(json.dumps({"state": "missing"}), 404, HEADERS, "application/json")
-    return Response(film_bytes, 200, HEADERS, "application/octet-stream")
+    return _bytes(film_bytes)
 
 
 def _since(text: str) -> int:
     """The number of events that the browser has; anything else is none."""
     return min(int(text), MAX_SINCE) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+
+
+def _result(task_id: str) -> bytes | None:
+    running = engine.current()
+    view = running.task(task_id) if running else None
+    return None if view is None or view.state == "missing" else wire.with_header(view.answer, view.header())
+
+
+async def result(request: Request) -> Response:
+    """GET /api/tasks/{id}/result: a task's state, and its arrays once it is finished; see "Tasks" in docs/architecture.md."""
+    return _bytes(await run_in_threadpool(_result, request.path_params["task_id"]))
+
+
+def _weights(run_id: str, epoch: int | None) -> bytes | None:
+    running = engine.current()
+    return running.weights(run_id, epoch) if running else None
+
+
+async def weights(request: Request) -> Response:
+    """GET /api/runs/{id}/weights?epoch=E: the safetensors file as kept after E epochs, or the last one."""
+    text = request.query_params.get("epoch", "")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 8):
+        return _bytes(None)
+    try:
+        return _bytes(await run_in_threadpool(_weights, request.path_params["run_id"], int(text) if text else None))
+    except Damaged:
+        return _bytes(None, "damaged")
+
+
+def _experiment(run_id: str) -> bytes | None:
+    running = engine.current()
+    found = running.experiment(run_id) if running else None
+    return found.as_json().encode() if found else None
+
+
+async def experiment(request: Request) -> Response:
+    """GET /api/runs/{id}/experiment: the experiment's JSON."""
+    return _bytes(await run_in_threadpool(_experiment, request.path_params["run_id"]), kind="application/json")
+
+
+def _bytes(content: bytes | None, otherwise: str = "missing", kind: str = "application/octet-stream") -> Response:
+    """The bytes, or 404 and why there are none."""
+    if content is None:
+        return Response(json.dumps({"state": otherwise}), 404, HEADERS, "application/json")
+    return Response(content, 200, HEADERS, kind)
 
 
 async def health(_: Request) -> JSONResponse:
@@ -87,4 +131,10 @@ async def health(_: Request) -> JSONResponse:
 
 _base = get_option("server.baseUrlPath").strip("/")
 BASE = f"/{_base}" if _base else ""  # where a proxy serves the app under a path; Streamlit's own routes stand below it as well
-ROUTES = [Route(BASE + "/api/runs/{run_id}/film", film), Route(BASE + "/healthz", health)]
+ROUTES = [
+    Route(BASE + "/api/runs/{run_id}/film", film),
+    Route(BASE + "/api/runs/{run_id}/weights", weights),
+    Route(BASE + "/api/runs/{run_id}/experiment", experiment),
+    Route(BASE + "/api/tasks/{task_id}/result", result),
+    Route(BASE + "/healthz", health),
+]

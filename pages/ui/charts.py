@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from pages.ui import palette
+from pages.ui import palette, plot
+from pages.ui.plot import epoch_text, finite, plain, three
 from replearn_core.events import Baseline, Progress
 
 Texts = Mapping[str, str]
@@ -21,15 +22,14 @@ Finding = tuple[str, dict[str, Any]]
 
 TEXT_KEYS = (
     *("epoch_axis", "loss_axis", "weighted_axis", "training", "held_out", "pinned", "pca", "constant"),
-    *("spectrum_axis", "rank_axis", "value_axis", "count_axis", "share_axis", "error_axis"),
+    *("spectrum_axis", "rank_axis", "value_axis", "count_axis"),
     *("l0", "hoyer", "dead", "l0_axis", "hoyer_axis", "dead_axis", "no_curves", "no_spectrum", "no_histogram", "no_measures"),
     *("squared_error", "cross_entropy", "l1", "kl_sparsity", "contraction", "gaussian_kl", "prediction"),
-    *("loss_alt", "loss_alt_first", "spectrum_alt", "histogram_alt", "measure_alt", "comparison_alt"),
+    *("loss_alt", "loss_alt_first", "spectrum_alt", "histogram_alt", "measure_alt"),
 )
 MEASURES = ("l0", "hoyer", "dead")
 TRAINING, HELD_OUT = "solid", "dash"
 LINE, THIN = 2.2, 1.1
-HEIGHT = 300
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ def loss_curves(
             traces += _term_traces(line, name, texts, dark, weighted, named)
     shapes, notes = _lines(segments, cursor, dark)
     if baseline is not None and "squared_error" in terms:
-        for value, text in ((baseline.pca_error, texts["pca"]), (baseline.mean_error, texts["constant"])):
-            _level(shapes, notes, value, text, log_y, dark)
+        for value, text, side in ((baseline.pca_error, texts["pca"], "top"), (baseline.mean_error, texts["constant"], "bottom")):
+            _level(shapes, notes, value, text, side, log_y, dark)
     y_title = texts["weighted_axis" if weighted else "loss_axis"]
     revision = f"loss {log_y} {weighted} {[line.title for line in _lineages(segments)]}"
-    y_axis = {"type": "log" if log_y else "linear", "tickformat": "~g"}
-    return _figure(traces, dark, texts["epoch_axis"], y_title, revision, shapes, notes, y_axis, height=340)
+    y_axis = {"type": "log", "tickformat": "~g", "nticks": 3} if log_y else {"type": "linear", "tickformat": "~g"}
+    return plot.figure(traces, dark, texts["epoch_axis"], y_title, revision, shapes, notes, y_axis, height=340)
 
 
 def describe_loss_curves(segments: Sequence[Segment], *, cursor: float | None) -> Finding:
@@ -148,7 +148,7 @@ def _term_traces(line: Segment, name: str, texts: Texts, dark: bool, weighted: b
                 "line": {"color": colour, "dash": dash, "width": THIN if line.pinned else LINE},
                 "legendgroup": name,
                 "showlegend": name not in named,
-                "hovertemplate": f"{_plain(title)}, {_plain(texts[field])}, {_plain(line.title)}: %{{y:.3g}}<extra></extra>",
+                "hovertemplate": f"{plain(title)}, {plain(texts[field])}, {plain(line.title)}: %{{y:.3g}}<extra></extra>",
             }
         )
         named.add(name)
@@ -183,35 +183,31 @@ def _lines(segments: Sequence[Segment], cursor: float | None, dark: bool) -> tup
     for segment in segments:
         if segment.begins is None:
             continue
-        shapes.append(_vertical(segment.begins, theme.muted, "dot", 1))
+        shapes.append(plot.vertical(segment.begins, theme.muted, "dot", 1))
         note: dict[str, Any] = {
             "x": segment.begins,
             "y": 1,
             "yref": "paper",
             "yanchor": "bottom",
-            "text": _plain(segment.label),
+            "text": plain(segment.label),
             "showarrow": False,
         }
         notes.append(note | {"font": {"size": 12, "color": theme.muted}})
     if cursor is not None:
-        shapes.append(_vertical(cursor, theme.accent, "solid", 2))
+        shapes.append(plot.vertical(cursor, theme.accent, "solid", 2))
     return shapes, notes
 
 
-def _vertical(x: float, colour: str, dash: str, width: float) -> dict[str, Any]:
-    line = {"color": colour, "dash": dash, "width": width}
-    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line, "layer": "above"}
-
-
-def _level(shapes: list, notes: list, value: float, text: str, log_y: bool, dark: bool) -> None:
+def _level(shapes: list, notes: list, value: float, text: str, side: str, log_y: bool, dark: bool) -> None:
+    """A level line with its words; side: of the words that touches the line."""
     if not math.isfinite(value) or (log_y and value <= 0):
         return
     ink = palette.theme(dark).muted
     line = {"color": ink, "dash": "longdashdot", "width": 1}
     shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value, "line": line})
     place = math.log10(value) if log_y else value  # plotly wants the exponent for a note on a log axis, but not for a shape
-    note: dict[str, Any] = {"xref": "paper", "x": 1, "xanchor": "right", "y": place, "yanchor": "bottom", "showarrow": False}
-    notes.append(note | {"text": f"{_plain(text)} {three(value)}", "font": {"size": 12, "color": ink}})
+    note: dict[str, Any] = {"xref": "paper", "x": 1, "xanchor": "right", "y": place, "yanchor": side, "showarrow": False}
+    notes.append(note | {"text": f"{plain(text)} {three(value)}", "font": {"size": 12, "color": ink}})
 
 
 # ---- spectrum, histogram ----
@@ -229,11 +225,11 @@ def spectrum(series: Sequence[tuple[str, np.ndarray, bool]], *, texts: Texts, da
             "x": list(range(1, len(kept) + 1)),
             "y": kept,
         }
-        trace |= {"name": _plain(title), "line": line, "marker": {"size": 5}, "showlegend": len(series) > 1}
-        traces.append(trace | {"hovertemplate": f"{_plain(title)}: %{{y:.3g}}<extra>%{{x}}</extra>"})
+        trace |= {"name": plain(title), "line": line, "marker": {"size": 5}, "showlegend": len(series) > 1}
+        traces.append(trace | {"hovertemplate": f"{plain(title)}: %{{y:.3g}}<extra>%{{x}}</extra>"})
     revision = f"spectrum {[title for title, *_ in series]}"
     y_axis = {"type": "log", "tickformat": "~g"}
-    return _figure(traces, dark, texts["rank_axis"], texts["spectrum_axis"], revision, y_axis=y_axis)
+    return plot.figure(traces, dark, texts["rank_axis"], texts["spectrum_axis"], revision, y_axis=y_axis)
 
 
 def describe_spectrum(series: Sequence[tuple[str, np.ndarray, bool]]) -> Finding:
@@ -263,7 +259,7 @@ def histogram(counts: np.ndarray, edges: np.ndarray, *, texts: Texts, dark: bool
         "showlegend": False,
     }
     bar |= {"hovertemplate": "%{x:.3g}: %{y}<extra></extra>"}
-    return _figure([bar], dark, texts["value_axis"], texts["count_axis"], "histogram", bargap=0)
+    return plot.figure([bar], dark, texts["value_axis"], texts["count_axis"], "histogram", bargap=0)
 
 
 def describe_histogram(counts: np.ndarray, edges: np.ndarray) -> Finding:
@@ -292,12 +288,12 @@ def measure_lines(segments: Sequence[Segment], name: str, *, cursor: float | Non
             "y": [y for _, y in pairs],
             "line": line,
         }
-        title = _plain(segment.title)
+        title = plain(segment.title)
         traces.append(trace | {"name": title, "showlegend": False, "hovertemplate": f"{title}: %{{y:.3g}}<extra></extra>"})
     shapes, notes = _lines(segments, cursor, dark)
     revision = f"{name} {[line.title for line in _lineages(segments)]}"
     y_axis = {"rangemode": "tozero"}
-    return _figure(traces, dark, texts["epoch_axis"], texts[f"{name}_axis"], revision, shapes, notes, y_axis, height=180)
+    return plot.figure(traces, dark, texts["epoch_axis"], texts[f"{name}_axis"], revision, shapes, notes, y_axis, height=180)
 
 
 def describe_measure_lines(segments: Sequence[Segment], name: str, *, cursor: float | None) -> Finding:
@@ -309,123 +305,3 @@ def describe_measure_lines(segments: Sequence[Segment], name: str, *, cursor: fl
     now = at(moments, cursor)
     numbers = {"title": own.title, "measure": name, "epoch": epoch_text(now.epoch)}
     return "measure_alt", numbers | {"now": three(now.measures[name]), "first": three(moments[0].measures[name])}
-
-
-def comparison_bars(
-    names: Sequence[str],
-    values: Sequence[float],
-    *,
-    axis: str,
-    texts: Texts,
-    dark: bool,
-    pca: float | None = None,
-    meaning: str = "reconstruction",
-) -> go.Figure:
-    """One measure of several variants as bars that begin at zero, with PCA's as a line across. axis: its title, with unit."""
-    labels = [three(value) for value in values]
-    bar: dict[str, Any] = {
-        "type": "bar",
-        "orientation": "h",
-        "x": list(values),
-        "y": [_plain(name) for name in names],
-        "text": labels,
-    }
-    bar |= {
-        "textposition": "inside",
-        "insidetextanchor": "start",
-        "textangle": 0,
-        "showlegend": False,
-        "hoverinfo": "skip",
-        "marker": {"color": palette.meaning(meaning, dark)},
-    }
-    shapes: list[dict[str, Any]] = []
-    notes: list[dict[str, Any]] = []
-    if pca is not None and math.isfinite(pca):
-        ink = palette.theme(dark).text
-        shapes.append(_vertical(pca, ink, "longdashdot", 1.5))
-        note: dict[str, Any] = {
-            "x": pca,
-            "y": 1,
-            "yref": "paper",
-            "yanchor": "bottom",
-            "showarrow": False,
-            "text": f"{_plain(texts['pca'])} {three(pca)}",
-        }
-        notes.append(note | {"font": {"size": 12, "color": ink}})
-    y_axis, height = {"autorange": "reversed", "showgrid": False}, 90 + 36 * len(names)
-    return _figure([bar], dark, axis, "", f"bars {axis}", shapes, notes, y_axis, height=height, hovermode=False)
-
-
-def describe_comparison_bars(names: Sequence[str], values: Sequence[float], *, axis: str, pca: float | None = None) -> Finding:
-    """The lowest and the highest, and how many are below PCA."""
-    low, high = int(np.argmin(values)), int(np.argmax(values))
-    numbers = {"axis": axis, "lowest": names[low], "low": three(values[low]), "highest": names[high], "high": three(values[high])}
-    below = sum(value < pca for value in values) if pca is not None else 0
-    return "comparison_alt", numbers | {"below": below, "count": len(names), "pca": "–" if pca is None else three(pca)}
-
-
-# ---- what all figures share ----
-
-
-def _figure(traces, dark: bool, x_title: str, y_title: str, revision: str, shapes=(), notes=(), y_axis=None, **own) -> go.Figure:
-    """All in one validation, which is what a figure costs: `y_axis` and `own` are what one kind of chart has of its own."""
-    theme = palette.theme(dark)
-    title = {"size": 13, "color": theme.muted}
-    axis = {
-        "gridcolor": theme.hairline,
-        "linecolor": theme.hairline,
-        "zerolinecolor": theme.hairline,
-        "tickfont": {"color": theme.muted, "size": 12},
-        "automargin": True,
-        "fixedrange": False,
-    }
-    layout = {
-        "height": HEIGHT,
-        "margin": {"l": 8, "r": 8, "t": 24, "b": 8},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": palette.FONT, "size": 13, "color": theme.text},
-        "xaxis": axis | {"title": {"text": x_title, "standoff": 8, "font": title}},
-        "yaxis": axis | {"title": {"text": y_title, "standoff": 12, "font": title}} | (y_axis or {}),
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "xanchor": "left",
-            "yref": "container",
-            "y": 0,
-            "yanchor": "bottom",
-            "font": {"size": 12},
-        },
-        "hovermode": "x",
-        "hoverlabel": {"font": {"family": palette.FONT, "size": 12}},
-        "uirevision": revision,
-        "shapes": list(shapes),
-        "annotations": list(notes),
-        "dragmode": False,  # a finger that scrolls the page must not zoom the chart; plotly's buttons still can
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": theme.muted, "activecolor": theme.accent},
-    }
-    return go.Figure({"data": list(traces), "layout": layout | own})
-
-
-def finite(value: float | None) -> float | None:
-    """The value where it can be drawn, else None."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def three(value: float) -> str:
-    """Three significant digits, as everywhere in this app; no exponent where a person would write none."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else "–"
-    if abs(value) >= 1_000:
-        return f"{value:.0f}"
-    return f"{value:#.3g}".rstrip(".") if abs(value) >= 0.001 else f"{value:.1e}"
-
-
-def epoch_text(epoch: float) -> str:
-    """A whole epoch without a decimal point, a fraction with up to two digits."""
-    return f"{epoch:g}" if epoch == int(epoch) else f"{epoch:.2f}"
-
-
-def _plain(text: str) -> str:
-    """Plotly reads a few HTML tags in its texts: a title that a visitor typed stays literal."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -32,10 +32,14 @@ def choose_data(available: Callable[[str], Problem | None]) -> Problem | None:
 
 
 def choose_variant() -> None:
-    """Six cards of the lecture, the others folded below; both are radio groups, so arrow keys work."""
+    """The six cards of the lecture, a radio group, so that arrow keys work."""
     st.html(_card_style())
+    _cards("variant", draft.LECTURE, draft.variant())
+
+
+def choose_other_variant() -> None:
+    """The autoencoders beyond the lecture's, folded."""
     chosen = draft.variant()
-    _cards("variant", draft.LECTURE, chosen)
     with st.expander(t("controls.more_variants"), expanded=chosen in OTHERS):
         _cards("variant_other", OTHERS, chosen)
 
@@ -121,7 +125,7 @@ def _take_variant(key: str) -> None:
 def _card_style() -> str:
     """Each card's diagram as a CSS mask, so that it takes the text's colour in light and dark."""
     rules = [
-        f".st-key-knob-{field} [role=radiogroup] > div:nth-child({place})::before {{ {_mask(name)} }}"
+        f".st-key-knob-{field} [role=radiogroup] > div:nth-child({place}) label::before {{ {_mask(name)} }}"
         for field, names in (("variant", draft.LECTURE), ("variant_other", OTHERS))
         for place, name in enumerate(names, start=1)
     ]
@@ -178,8 +182,13 @@ def _sparsity() -> None:
     if kind == "k_sparse":
         _number("k", draft.fields()["code_options"].get("k", 8), 1, draft.last_valid().code_size, _take_code_option("k"))
         return
-    _strength(kind)
-    if kind == "kl_sparsity":
+    if kind == "l1":
+        _strength(kind)
+        return
+    left, right = st.columns(2, wrap=False)
+    with left:
+        _strength(kind)
+    with right:
         target = (draft.term(kind) or {})["options"].get("target", 0.05)
         steps = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5]
         _steps("target", target, steps, lambda value: draft.take(penalties=draft.with_penalty("kl_sparsity", target=value)))

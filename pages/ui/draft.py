@@ -164,7 +164,7 @@ def follow_link(known: Callable[[str], Experiment | None]) -> None:
     session.put(session.RUN, run)
     session.put(session.PINS, _runs(own.get("pins"), "pins", MAX_SHOWN - 1, known, problems))
     six = _runs(own.get("six"), "six", len(LECTURE), known, problems)
-    session.put(session.SIX, {variant_of(found): run_id for run_id in six if (found := known(run_id))})
+    session.put(session.SIX, {variant_of(kept): run_id for run_id in six if (kept := known(run_id))})
     for name in (session.EPOCH, session.START):
         session.put(name, _epoch(own.get("epoch"), problems))
     session.put(session.VIEW, _one_of(VIEWS, "view", own.get("view"), problems))

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import charts, runs, session, text
+from pages.ui import charts, plot, runs, session, text
 from pages.ui.charts import Finding, Segment
 from pages.ui.text import t
 from replearn_core.engine import RunView
@@ -18,7 +18,9 @@ from replearn_core.events import Baseline
 from replearn_core.experiment import Experiment
 
 Snapshot = tuple[tuple[str, int, bool], ...]  # (run id, events so far, pinned) of each run drawn, the one on screen first
+Moment = tuple[Snapshot, float | None, str, bool]  # with the slider's epoch, the language, and whether the theme is dark
 _HEADLINES = ("squared_error", "l0", "hoyer", "dead")
+_SHARES = ("l0", "l0_inferred", "probe_all", "probe_few", "pixels_all", "pixels_few")
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "toImageButtonOptions": {"format": "svg"}}
 
 
@@ -64,45 +66,22 @@ def _curves(own: RunView, others: Sequence[RunView]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="curve_switches"):
         log_y = st.toggle(t("figure.log"), value=True, key=session.LOG)
         weighted = st.toggle(t("figure.weighted"), key=session.WEIGHTED, help=t("figure.weighted_help"))
-    moment = snapshot(own, others), session.get(session.EPOCH), text.language()
-    figure, finding = _loss_figure(*moment, is_dark(), bool(log_y), bool(weighted))
-    draw(figure, finding, "chart_curves")
+    draw(*_figure("loss", *_moment(own, others), bool(log_y), bool(weighted)), "chart_curves")
     st.caption(t("figure.curves_help"))
-
-
-@lru_cache(maxsize=64)
-def _loss_figure(
-    shown: Snapshot, cursor: float | None, lang: str, dark: bool, log_y: bool, weighted: bool
-) -> tuple[go.Figure, Finding]:
-    """Built once a snapshot, however many visitors watch the run: building it is the dearest part of a poll."""
-    lines, texts = segments(shown, lang), chart_texts(lang)
-    baseline = _baseline(runs.history(shown[0][0]))
-    figure = charts.loss_curves(lines, cursor=cursor, texts=texts, dark=dark, log_y=log_y, weighted=weighted, baseline=baseline)
-    return figure, charts.describe_loss_curves(lines, cursor=cursor)
 
 
 def _code(own: RunView, others: Sequence[RunView]) -> None:
     """How the code's values are spread, and over time how many units are active or dead."""
-    frame = _frame(own)
-    if "histogram" in frame:
-        figure = charts.histogram(frame["histogram"], frame["histogram_edges"], texts=chart_texts(), dark=is_dark())
-        draw(figure, charts.describe_histogram(frame["histogram"], frame["histogram_edges"]), "chart_histogram")
-    else:
-        st.caption(t("chart.no_histogram"))
-    lines, cursor = segments(snapshot(own, others), text.language()), session.get(session.EPOCH)
+    moment = _moment(own, others)
+    draw(*_figure("histogram", *moment), "chart_histogram")
     for name, column in zip(("l0", "dead"), st.columns(2), strict=True):
         with column:
-            figure = charts.measure_lines(lines, name, cursor=cursor, texts=chart_texts(), dark=is_dark())
-            draw(figure, charts.describe_measure_lines(lines, name, cursor=cursor), f"chart_{name}")
+            draw(*_figure(name, *moment), f"chart_{name}")
 
 
 def _spectrum(own: RunView, others: Sequence[RunView]) -> None:
-    series = [
-        (runs.title_of(view), values, view is not own)
-        for view in (own, *others)
-        if (values := _latest_spectrum(view)) is not None
-    ]
-    draw(charts.spectrum(series, texts=chart_texts(), dark=is_dark()), charts.describe_spectrum(series), "chart_spectrum")
+    draw(*_figure("spectrum", *_moment(own, others)), "chart_spectrum")
+    st.caption(t("figure.spectrum_help"))
 
 
 def _measures(own: RunView, others: Sequence[RunView]) -> None:
@@ -112,22 +91,67 @@ def _measures(own: RunView, others: Sequence[RunView]) -> None:
     names = [name for name in columns[0] if name != "samples_per_second" and text.has(f"measure.{name}")]
     table = {t("panel.measures"): [t(f"measure.{name}") for name in names]}
     for view, column in zip(views, columns, strict=True):
-        table[runs.title_of(view)] = [text.number(column[name]) if name in column else "–" for name in names]
-    st.table(table, hide_index=True, border="horizontal")
+        table[runs.title_of(view)] = [measured(name, column.get(name), view) for name in names]
+    with st.container(key="measures_table"):
+        st.table(table, hide_index=True, border="horizontal")
 
 
 def headline(own: RunView) -> None:
-    """Four numbers of the moment; the error also as a multiple of PCA's."""
-    now = runs.measures_of(own, session.get(session.EPOCH))
+    """Four numbers of the moment, and over which samples they are taken; the error also as a multiple of PCA's."""
+    epoch = session.get(session.EPOCH)
+    now = runs.measures_of(own, epoch)
     if "squared_error" not in now:
         return
-    units = own.experiment.code_size if own.experiment else 0
     with st.container(horizontal=True, key="headline"):
         for name in _HEADLINES:
-            value = t("measure.of_total", n=int(now[name]), total=units) if name == "dead" else text.number(now[name])
             pca = runs.pca_error(now)
             delta = t("measure.against_pca", ratio=now[name] / pca) if name == "squared_error" and pca else None
-            st.metric(t(f"measure.{name}"), value, delta, delta_color="off", delta_arrow="off", help=t(f"measure.{name}_help"))
+            label, help_text = t(f"measure.{name}"), t(f"measure.{name}_help")
+            st.metric(label, measured(name, now[name], own), delta, delta_color="off", delta_arrow="off", help=help_text)
+    started = runs.events_of(own, "started")
+    whole = own.state == "finished" and epoch is None and started
+    st.caption(t("measure.over_all", n=started[-1].test_samples) if whole else t("measure.over_some"))
+
+
+def measured(name: str, value: float | None, view: RunView) -> str:
+    """A measure with its unit: shares in percent, dead units of how many; a dash where there is none."""
+    if value is None:
+        return "–"
+    if name == "dead" and view.experiment:
+        return t("measure.of_total", n=int(value), total=view.experiment.code_size)
+    if name in _SHARES:
+        return t("measure.percent", n=plot.three(100 * value))
+    return plot.three(value)
+
+
+# ---- figures, built once for all who watch ----
+
+
+def _moment(own: RunView, others: Sequence[RunView]) -> Moment:
+    return snapshot(own, others), session.get(session.EPOCH), text.language(), is_dark()
+
+
+@lru_cache(maxsize=128)
+def _figure(kind: str, shown: Snapshot, cursor: float | None, lang: str, dark: bool, *options: bool) -> tuple[go.Figure, Finding]:
+    """A chart and its finding. Building one is the dearest part of a poll, so all who watch a run share it."""
+    views, texts = [runs.history(run_id) for run_id, *_ in shown], chart_texts(lang)
+    if kind == "histogram":
+        counts, edges = _histogram(views[0], cursor)
+        return charts.histogram(counts, edges, texts=texts, dark=dark), charts.describe_histogram(counts, edges)
+    if kind == "spectrum":
+        series = [
+            (runs.title_of(view), values, pinned)
+            for view, (*_, pinned) in zip(views, shown, strict=True)
+            if (values := _latest(view, "spectrum", cursor)) is not None
+        ]
+        return charts.spectrum(series, texts=texts, dark=dark), charts.describe_spectrum(series)
+    lines = segments(shown, lang)
+    if kind == "loss":
+        log_y, weighted = options
+        words = {"texts": texts, "dark": dark, "log_y": log_y, "weighted": weighted, "baseline": _baseline(views[0])}
+        return charts.loss_curves(lines, cursor=cursor, **words), charts.describe_loss_curves(lines, cursor=cursor)
+    finding = charts.describe_measure_lines(lines, kind, cursor=cursor)
+    return charts.measure_lines(lines, kind, cursor=cursor, texts=texts, dark=dark), finding
 
 
 def _baseline(own: RunView) -> Baseline | None:
@@ -140,16 +164,17 @@ def _baseline(own: RunView) -> Baseline | None:
 # ---- arrays of a moment ----
 
 
-def _frame(view: RunView) -> Mapping[str, np.ndarray]:
+def _histogram(view: RunView, cursor: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Counts (bins,) and edges (bins + 1,) of the code's values; one empty bin where there are none."""
     moments = runs.events_of(view, "progress")
-    return runs.at_epoch(moments, session.get(session.EPOCH)).frame if moments else {}
+    frame = runs.at_epoch(moments, cursor).frame if moments else {}
+    return frame.get("histogram", np.zeros(1)), frame.get("histogram_edges", np.array([0.0, 1.0]))
 
 
-def _latest_spectrum(view: RunView) -> np.ndarray | None:
-    """The newest one recorded at or before the moment: it costs more than the rest, so it is recorded less often."""
-    cursor = session.get(session.EPOCH)
-    kept = [m for m in runs.events_of(view, "progress") if "spectrum" in m.frame and (cursor is None or m.epoch <= cursor + 1e-9)]
-    return kept[-1].frame["spectrum"] if kept else None
+def _latest(view: RunView, name: str, cursor: float | None) -> np.ndarray | None:
+    """The newest array recorded at or before the moment: a spectrum costs more than the rest, so it is recorded less often."""
+    kept = [m for m in runs.events_of(view, "progress") if name in m.frame and (cursor is None or m.epoch <= cursor + 1e-9)]
+    return kept[-1].frame[name] if kept else None
 
 
 # ---- lineages as segments ----

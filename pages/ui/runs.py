@@ -200,8 +200,10 @@ def epoch_of(view: RunView) -> float:
 
 
 def seconds_of(view: RunView) -> float:
-    moments = events_of(view, "progress")
-    return float(moments[-1].seconds) if moments else 0.0
+    """Seconds of training so far, those of the runs that this one continues among them."""
+    origins = view.origins or (view.run_id,) * len(view.events)
+    ends = {origin: event.seconds for event, origin in zip(view.events, origins, strict=True) if event.kind == "progress"}
+    return float(sum(ends.values()))
 
 
 def at_epoch(moments: Sequence[Any], epoch: float | None) -> Any:

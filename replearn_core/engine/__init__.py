@@ -6,6 +6,6 @@ Read `engine.py` first (what pages call), then `foreman.py` (its thread). `books
 """
 
 from replearn_core.engine.engine import Engine, close, current, start
-from replearn_core.engine.views import Refused, RunView
+from replearn_core.engine.views import Refused, RunView, TaskView
 
-__all__ = ["Engine", "Refused", "RunView", "close", "current", "start"]
+__all__ = ["Engine", "Refused", "RunView", "TaskView", "close", "current", "start"]

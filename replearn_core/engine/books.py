@@ -13,14 +13,18 @@ from typing import Any
 
 from replearn_core.cost import estimated_seconds
 from replearn_core.engine.fair import FairQueue
-from replearn_core.engine.views import RUNNING, WAITING, RunView
+from replearn_core.engine import wire
+from replearn_core.engine.views import RUNNING, WAITING, RunView, TaskView
 from replearn_core.engine.wire import Stream
 from replearn_core.events import ENDS, Event
 from replearn_core.experiment import Experiment
 from replearn_core.store import Damaged, Store
+from replearn_core.tasks import Task
+from replearn_core.tasks import estimated_seconds as seconds_of_task
 
 MEMORY = 48 * 2**20  # bytes of ended runs' events that are kept for reading again
 MOST_REMEMBERED = 20
+MOST_ANSWERS = 200
 
 
 @dataclass
@@ -42,11 +46,14 @@ class Pace:
 
 @dataclass
 class Job:
-    """One accepted run that has not been kept yet."""
+    """One accepted run, or one task about a run, that has not been kept yet. Its id is the first 32 characters of its key."""
 
-    experiment: Experiment
-    key: str  # of its Dask task: the run id, or the run id and a number where it was tried before
+    experiment: Experiment  # of the run, or of the run that the task is about
+    key: str  # of its Dask task: the id, or the id and a number where it was tried before
     owners: set[str]
+    task: Task | None = None
+    retrained: float = 0.0  # seconds, estimated, that the task needs to come to its state
+    progress: float = 0.0  # the share of a task that is done
     state: str = WAITING
     events: list[Event] = field(default_factory=list)
     stream: Stream = field(default_factory=Stream)
@@ -59,16 +66,19 @@ class Job:
     ended: bool = False  # nothing more is heard of it; it is being kept
 
     def __post_init__(self) -> None:
-        self.estimate = estimated_seconds(self.experiment)
+        self.estimate = seconds_of_task(self.task, self.experiment) + self.retrained if self.task else estimated_seconds(self.experiment)
 
     def begin_anew(self) -> None:
         """Its worker or its scheduler is gone: all is to be told again."""
         self.restarts += 1
-        self.events, self.stream, self.attempt = [], Stream(), ""
+        self.events, self.stream, self.attempt, self.progress = [], Stream(), "", 0.0
         self.begun = time.monotonic()
 
     def seconds_left(self, pace: Pace) -> float:
         """About how long it still takes once it runs."""
+        if self.task is not None:
+            ran = time.monotonic() - self.heard
+            return ran * (1 - self.progress) / self.progress if self.progress > 0.1 else pace.seconds(self.estimate)
         progress: Any = next((event for event in reversed(self.events) if event.kind == "progress"), None)
         started: Any = self.events[0] if self.events else None
         if progress is None or started.kind != "started":
@@ -89,6 +99,7 @@ class Books:
         self.pace = Pace()
         self.slots = 0
         self._memory: OrderedDict[str, tuple[RunView, int]] = OrderedDict()
+        self._answers: OrderedDict[str, TaskView] = OrderedDict()  # ended tasks, finished and failed
 
     # ---- reading ----
 
@@ -97,7 +108,7 @@ class Books:
         with self.lock:
             job = self.jobs.get(run_id)
             if job is not None:
-                return self._view(run_id, job)
+                return self._view(run_id, job) if job.task is None else RunView(run_id, None, "missing")
             if run_id in self.unkept:
                 return self.unkept[run_id]
             if run_id in self._memory:
@@ -108,15 +119,37 @@ class Books:
     def experiment(self, run_id: str) -> Experiment | None:
         """The run's experiment, without its events."""
         with self.lock:
-            if run_id in self.jobs:
+            if run_id in self.jobs and self.jobs[run_id].task is None:
                 return self.jobs[run_id].experiment
             if run_id in self._memory:
                 return self._memory[run_id][0].experiment
         kept = self.store.kept(run_id)
         return kept.experiment if kept else None
 
+    def task(self, task_id: str) -> TaskView:
+        """The task as it is now, with its answer once there is one."""
+        with self.lock:
+            job = self.jobs.get(task_id)
+            if job is not None:
+                position, left = self._place(task_id, job)
+                return TaskView(task_id, job.state, position, job.progress, left) if job.task else TaskView(task_id, "missing")
+            if task_id in self._answers:
+                self._answers.move_to_end(task_id)
+                return self._answers[task_id]
+        answer = self.store.read_task(task_id)
+        if answer is None:
+            return TaskView(task_id, "missing")
+        view = TaskView(task_id, "finished", progress=1.0, answer=answer)
+        try:
+            wire.header_of(answer)
+        except ValueError:
+            self.store.forget_task(task_id)  # it is computed again when somebody asks
+            return TaskView(task_id, "missing")
+        self.remember_task(view)
+        return view
+
     def running(self) -> list[Job]:
-        """Runs that a worker has. The caller holds the lock."""
+        """Runs and tasks that a worker has. The caller holds the lock."""
         return [job for job in self.jobs.values() if job.state == RUNNING and not job.ended]
 
     def wait_for(self, condition: Callable[[Job | None], bool], run_id: str, seconds: float) -> bool:
@@ -125,15 +158,20 @@ class Books:
             return self.changed.wait_for(lambda: condition(self.jobs.get(run_id)), seconds)
 
     def _view(self, run_id: str, job: Job) -> RunView:
-        position, left = None, job.seconds_left(self.pace)
-        if job.state == WAITING:
-            places = self.queue.places()
-            position = places.get(run_id, 1)
-            left += self._seconds_until([other for other, place in places.items() if place < position])
+        position, left = self._place(run_id, job)
         events = tuple(job.events)
         return RunView(
             run_id, job.experiment, job.state, position, left, job.restarts, None, events, len(events), (run_id,) * len(events)
         )
+
+    def _place(self, job_id: str, job: Job) -> tuple[int | None, float]:
+        """(place in the queue or None, about how many seconds until it has ended)."""
+        left = job.seconds_left(self.pace)
+        if job.state != WAITING:
+            return None, left
+        places = self.queue.places()
+        position = places.get(job_id, 1)
+        return position, left + self._seconds_until([other for other, place in places.items() if place < position])
 
     def _seconds_until(self, ahead: Sequence[str]) -> float:
         """About how long until a run starts that has these before it."""
@@ -171,8 +209,19 @@ class Books:
             ):
                 self._memory.popitem(last=False)
 
+    def remember_task(self, view: TaskView) -> None:
+        """Keep an ended task's answer at hand, within bounds; one that could not be stored lives here alone."""
+        with self.lock:
+            self._answers[view.task_id] = view
+            self._answers.move_to_end(view.task_id)
+            while len(self._answers) > 1 and (
+                len(self._answers) > MOST_ANSWERS or sum(len(kept.answer or b"") for kept in self._answers.values()) > MEMORY
+            ):
+                self._answers.popitem(last=False)
+
     def accept(self, run_id: str, job: Job) -> None:
         """A new job. The caller holds the lock."""
+        self._answers.pop(run_id, None)
         self._memory.pop(run_id, None)
         self.unkept.pop(run_id, None)
         self.jobs[run_id] = job
@@ -185,6 +234,15 @@ class Books:
             if not kept:
                 self.unkept[run_id] = view
             self.remember(view)
+            self.changed.notify_all()
+
+    def end_task(self, task_id: str, view: TaskView | None) -> None:
+        """A task has ended: with a view, or because nobody wanted it any more."""
+        with self.changed:
+            self.jobs.pop(task_id, None)
+            self.queue.discard(task_id)
+            if view is not None:
+                self.remember_task(view)
             self.changed.notify_all()
 
     def drop(self, run_id: str) -> None:
@@ -204,7 +262,10 @@ class Books:
             if job.attempt != message["attempt"]:
                 job.attempt, job.stream, job.events = message["attempt"], Stream(), []
                 job.heard = time.monotonic()
-            job.events += job.stream.feed(message["at"], message["data"])
+            if "share" in message:
+                job.progress = message["share"]
+            else:
+                job.events += job.stream.feed(message["at"], message["data"])
             self.changed.notify_all()
 
     def worker_lost(self, keys: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from distributed import Client, Future, KilledWorker
 
-from replearn_core.engine import cluster, work
+from replearn_core.engine import cluster, questions, work
 from replearn_core.experiment import Problem
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class DaskSide:
         _, message = event
         if "warm" in message:
             self.warm[message["warm"]] = message["seconds"]
-        elif "data" in message:
+        elif "key" in message:
             self._hear(message)
 
     def _happened(self, event: tuple[float, Mapping[str, Any]]) -> None:
@@ -114,10 +114,10 @@ class DaskSide:
 
     # ---- tasks ----
 
-    def submit(self, task: Callable[[work.Order], Any], order: work.Order) -> None:
-        """Hand one run out. Its key is the order's."""
+    def submit(self, function: Callable[[Any], Any], order: work.Order | questions.Question) -> None:
+        """Hand one run or one question out. Its key is the order's."""
         assert self._client is not None
-        future = self._client.submit(task, order, key=order.key, pure=True)
+        future = self._client.submit(function, order, key=order.key, pure=True)
         future.add_done_callback(lambda _: self.wake.set())
         self._futures[order.key] = future
 

@@ -4,23 +4,26 @@ Pages call it from any thread. It reads and writes the `Books`; what has to wait
 `checkpoint` and `branch`, which say so.
 """
 
+import itertools
 import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from replearn_core import datasets
-from replearn_core.cost import too_costly
+from replearn_core import datasets, tasks
+from replearn_core.cost import estimated_seconds, too_costly
 from replearn_core.engine import cluster, work
 from replearn_core.engine.books import Books, Job, from_event, shown
 from replearn_core.engine.dask_side import DaskSide
 from replearn_core.engine.fair import FairQueue, Full
 from replearn_core.engine.foreman import Foreman
-from replearn_core.engine.views import RUNNING, WAITING, Refused, RunView
+from replearn_core.engine.lineage import recorded_epochs, retraining
+from replearn_core.engine.views import RUNNING, WAITING, Refused, RunView, TaskView
 from replearn_core.events import Event
 from replearn_core.experiment import Experiment, Problem
 from replearn_core.store import Damaged, Store, StoreUnavailable
+from replearn_core.tasks import CannotAnswer, Task
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ MAX_LINEAGE = 50  # the longest chain of continuations that is shown as one hist
 
 
 class Engine:
-    """Accepts runs, shows them, stops them. One in a server process.
+    """Accepts runs and tasks about them, shows them, stops them. One in a server process.
 
     limit, owner_limit: runs that may wait, in all and of one owner. seconds: wall-clock limit of a run. task: what a worker runs.
     """
@@ -48,6 +51,7 @@ class Engine:
         self.books = Books(store, FairQueue(limit or int(os.environ.get("REPLEARN_QUEUE") or 200), owner_limit))
         self.dask = DaskSide(processes, self.books.hear, self.books.worker_lost)
         limit_s = seconds or float(os.environ.get("REPLEARN_RUN_SECONDS") or 900)
+        self._tries = itertools.count(1)
         self.foreman = Foreman(self.books, self.dask, task, seconds=limit_s, device=device, resubmit=self._resubmit)
 
     @property
@@ -79,7 +83,7 @@ class Engine:
         return from_event(self.books.view(run_id), since)
 
     def cancel(self, run_id: str, *, owner: str) -> None:
-        """The owner wants it no more. It stops when nobody does; what it learned is kept, to be resumed."""
+        """The owner wants the run, or the task, no more. It stops when nobody does; what a run learned is kept, to be resumed."""
         with self.books.lock:
             job = self.books.jobs.get(run_id)
             if job is None:
@@ -91,7 +95,8 @@ class Engine:
                 return
             if job.state == WAITING:
                 self.books.drop(run_id)
-                self._note_stopped(run_id)
+                if job.task is None:
+                    self._note_stopped(run_id)
                 return
             job.stopping = True
         self.foreman.stop(job)
@@ -153,6 +158,46 @@ class Engine:
         whole = replace(own, events=(*events, *own.events), origins=(*origins, *own.origins), count=len(events) + own.count)
         return from_event(whole, since)
 
+    # ---- tasks ----
+
+    def compute(self, task: Task, *, owner: str, again: bool = False) -> str:
+        """Queue a task and return its id at once. Joins an equal one, ended or not. Raises Refused.
+
+        The id is that of the settled task (`tasks.settled`): its epoch is a recorded one, its baseline needs no run. again: try
+        once more what has failed. The latest state of a *running* run is at hand after `checkpoint`; any other epoch that the
+        store does not keep is trained again.
+        """
+        task, experiment = self._settled(task)
+        task_id = task.id
+        if self._joins_task(task_id, owner, again):
+            return task_id
+        if self.dask.problem is not None:
+            raise Refused(self.dask.problem)
+        self._check_data(experiment)
+        with self.books.lock:
+            if self._joins_task(task_id, owner, again):
+                return task_id
+            self._make_room(task_id, owner)
+            kept = task.run is None or (task.kind != "film" and self._keeps(task.run, task.epoch))
+            seconds = 0.0 if kept else retraining(experiment, task.epoch or 0, estimated_seconds(experiment))
+            key = f"{task_id}-{next(self._tries)}"
+            self.books.accept(task_id, Job(experiment, key, {owner}, task=task, retrained=seconds))
+        self.dask.wake.set()
+        return task_id
+
+    def task(self, task_id: str) -> TaskView:
+        """The task as it is now. Never waits for the network. `missing`: nobody asked, or it was left, or made room."""
+        return self.books.task(task_id)
+
+    def experiment(self, run_id: str) -> Experiment | None:
+        """A run's experiment, without reading its events; None for an unknown one."""
+        return self.books.experiment(run_id)
+
+    def weights(self, run_id: str, epoch: int | None = None) -> bytes | None:
+        """A run's kept weights after so many epochs, or the last, as a safetensors file; None where they are not kept. Raises Damaged."""
+        found = self.store.state(run_id, epoch)
+        return found and found[0]
+
     def close(self) -> None:
         """End all that was started here, within seconds. Runs that had not ended are interrupted at the next start."""
         if not self.foreman.closing.is_set():
@@ -168,23 +213,55 @@ class Engine:
             if job is None:
                 known = self.books.unkept.get(run_id) or self.store.kept(run_id)
                 return known is not None and known.state in ("finished", "diverged")
-            if job.stopping:
-                job.again.add(owner)
-                return True
-            if job.state == WAITING and owner not in job.owners:
-                self._make_room(run_id, owner)
-            job.owners.add(owner)
+            return self._joins(job, run_id, owner)
+
+    def _settled(self, task: Task) -> tuple[Task, Experiment]:
+        """(the settled task, the experiment that it is about). Raises Refused."""
+        experiment, epochs = task.experiment, ()
+        if task.run is not None:
+            view = self.books.view(task.run)
+            if view.experiment is None or view.state == "damaged":
+                raise Refused(view.problem or Problem("problem.unknown_run", "run"))
+            experiment, epochs = view.experiment, recorded_epochs(view.events)
+        assert experiment is not None  # a task has one of the two
+        try:
+            task = tasks.settled(task, experiment, epochs)
+            tasks.check(task, experiment)
+        except CannotAnswer as error:
+            raise Refused(error.problem) from None
+        return task, task.experiment or experiment
+
+    def _joins_task(self, task_id: str, owner: str, again: bool) -> bool:
+        """Whether there is an equal task that answers this one. Raises Refused."""
+        with self.books.lock:
+            job = self.books.jobs.get(task_id)
+            if job is not None:
+                return self._joins(job, task_id, owner)
+        state = self.books.task(task_id).state
+        return state == "finished" or (state == "failed" and not again)
+
+    def _joins(self, job: Job, job_id: str, owner: str) -> bool:
+        """One more owner of a job that has not ended. The caller holds the lock. Raises Refused."""
+        if job.stopping:
+            job.again.add(owner)
             return True
+        if job.state == WAITING and owner not in job.owners:
+            self._make_room(job_id, owner)
+        job.owners.add(owner)
+        return True
+
+    def _keeps(self, run_id: str, epoch: float | None) -> bool:
+        try:
+            return self.store.state(run_id, int(epoch or 0)) is not None
+        except Damaged:
+            return True  # said by the task itself
 
     def _check(self, experiment: Experiment) -> None:
         """Raises Refused where a run could not be done."""
         problem = too_costly(experiment) or self.problem
         if problem is not None:
             raise Refused(problem)
-        origin = datasets.origin(experiment.dataset)
-        if origin in ("missing", "unknown"):
-            files = datasets.expected_files(experiment.dataset)
-            raise Refused(work.unavailable(datasets.Unavailable(experiment.dataset, origin, files)))
+        self._check_data(experiment)
         if experiment.continues is None:
             return
         run_id, epoch = experiment.continues
@@ -194,6 +271,13 @@ class Engine:
             raise Refused(error.problem) from None
         if not there:
             raise Refused(Problem("problem.parent_missing", "continues", {"run": run_id, "epoch": epoch}))
+
+    def _check_data(self, experiment: Experiment) -> None:
+        """Raises Refused where the data set cannot be had."""
+        origin = datasets.origin(experiment.dataset)
+        if origin in ("missing", "unknown"):
+            files = datasets.expected_files(experiment.dataset)
+            raise Refused(work.unavailable(datasets.Unavailable(experiment.dataset, origin, files)))
 
     def _make_room(self, run_id: str, owner: str) -> None:
         """A place in the queue. The caller holds the lock. Raises Refused."""
@@ -226,7 +310,10 @@ class Engine:
         """Somebody pressed Train while the run was stopping."""
         for owner in job.again:
             try:
-                self.submit(job.experiment, owner=owner)
+                if job.task is not None:
+                    self.compute(job.task, owner=owner)
+                else:
+                    self.submit(job.experiment, owner=owner)
             except Refused as refused:
                 log.info("run %s is not tried again: %s", job.key, refused)
 

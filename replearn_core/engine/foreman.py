@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from replearn_core.engine import work
+from replearn_core.engine import questions, work
 from replearn_core.engine.books import Books, Job, with_events
 from replearn_core.engine.dask_side import DaskSide, Lost
-from replearn_core.engine.views import RUNNING, RunView
+from replearn_core.engine.lineage import chain_to
+from replearn_core.engine.views import RUNNING, RunView, TaskView
 from replearn_core.engine.wire import Stream
 from replearn_core.experiment import Problem
 from replearn_core.store import Damaged, StoreUnavailable
+from replearn_core.tasks import Task
 
 log = logging.getLogger(__name__)
 
@@ -89,13 +91,14 @@ class Foreman:
                 job = self.books.jobs[run_id]
                 job.state, job.begun = RUNNING, time.monotonic()
             try:
-                order = self._order(job)
-                self.books.store.mark(run_id, RUNNING)
+                order: work.Order | questions.Question = self._order(job) if job.task is None else self._question(job, job.task)
+                if job.task is None:
+                    self.books.store.mark(run_id, RUNNING)
             except (StoreUnavailable, Damaged) as error:
                 self._keep(run_id, job, None, error.problem)
                 continue
             try:
-                self.dask.submit(self.task, order)
+                self.dask.submit(self.task if job.task is None else questions.answer, order)
             except Exception:
                 self._requeue({run_id: job})
                 raise
@@ -110,6 +113,13 @@ class Foreman:
                 raise Damaged("weights.safetensors")
             weights = found[:2]
         return work.Order(job.key, job.experiment.as_json(), self.seconds, self.device, weights, parent)
+
+    def _question(self, job: Job, task: Task) -> questions.Question:
+        """What the worker needs for a task: the kept state, or the runs to train again. Raises Damaged."""
+        chain, weights, owner = chain_to(self.books, task) if task.run else ((), None, None)
+        return questions.Question(
+            job.key, task.as_json(), job.experiment.as_json(), self.seconds, self.device, chain, weights, owner
+        )
 
     def _take_in(self) -> None:
         """Results go to the store, by another thread."""
@@ -162,8 +172,11 @@ class Foreman:
     # ---- keeping ----
 
     def _keep(self, run_id: str, job: Job, result: Mapping[str, Any] | None, problem: Problem | None) -> None:
-        """A run has ended: keep it and take it out of the books, whatever happens on the way."""
+        """A run or a task has ended: keep it and take it out of the books, whatever happens on the way."""
         job.ended = True
+        if job.task is not None:
+            self._keep_task(run_id, job, result or {}, problem)
+            return
         view = RunView(run_id, job.experiment, "failed", None, None, job.restarts, problem)
         kept = True
         try:
@@ -177,6 +190,24 @@ class Foreman:
             view = RunView(run_id, job.experiment, "failed", problem=Problem("problem.run_failed", "", {"error": run_id[:8]}))
             kept = False
         self.books.end(run_id, view, kept)
+        if job.again:
+            self._resubmit(job)
+        self.dask.wake.set()
+
+    def _keep_task(self, task_id: str, job: Job, result: Mapping[str, Any], problem: Problem | None) -> None:
+        """A task has ended: its answer goes to the store, or stays in memory where that cannot be written."""
+        if "problem" in result:
+            problem = Problem(*result["problem"])
+        if problem is not None and problem.key == "problem.run_failed":
+            problem = Problem("problem.task_failed", "", problem.numbers)
+        view = TaskView(task_id, "failed", problem=problem)
+        if "answer" in result:
+            view = TaskView(task_id, "finished", progress=1.0, answer=result["answer"])
+            try:
+                self.books.store.write_task(task_id, result["answer"])
+            except StoreUnavailable as error:
+                log.warning("the answer %s is not kept: %s", task_id, error)
+        self.books.end_task(task_id, None if "unwanted" in result else view)
         if job.again:
             self._resubmit(job)
         self.dask.wake.set()

@@ -1,7 +1,13 @@
-"""What pages see of a run: `RunView`, and `Refused` where a run was not accepted."""
+"""What pages see: `RunView` of a run, `TaskView` of a task, and `Refused` where one was not accepted."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
+import numpy as np
+
+from replearn_core.engine import wire
 from replearn_core.events import Event
 from replearn_core.experiment import Experiment, Problem
 
@@ -11,7 +17,7 @@ STATES = ("missing", WAITING, RUNNING, *KEPT)
 
 
 class Refused(Exception):
-    """A run that was not accepted; `problem` says why and what to change."""
+    """A run or a task that was not accepted; `problem` says why and what to change."""
 
     def __init__(self, problem: Problem):
         self.problem = problem
@@ -37,3 +43,44 @@ class RunView:
     def live(self) -> bool:
         """Whether more events may come without another press of Train."""
         return self.state in (WAITING, RUNNING)
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """One task as it is now. `state`: missing, queued, running, finished or failed. `answer`: its bytes, once it is finished."""
+
+    task_id: str
+    state: str
+    position: int | None = None  # place in the queue, 1 = next
+    progress: float = 0.0  # the share that is done
+    seconds_left: float | None = None
+    problem: Problem | None = None
+    answer: bytes | None = field(default=None, repr=False)
+
+    @property
+    def live(self) -> bool:
+        """Whether it will change by itself."""
+        return self.state in (WAITING, RUNNING)
+
+    @cached_property
+    def numbers(self) -> Mapping[str, float]:
+        """Its numbers by name; none before it is finished."""
+        numbers: Mapping[str, float] = wire.header_of(self.answer)["numbers"] if self.answer else {}
+        return numbers
+
+    @cached_property
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Its arrays by name, read when they are asked for; none before it is finished."""
+        return wire.arrays_of(self.answer) if self.answer else {}
+
+    def header(self) -> dict[str, Any]:
+        """What stands before the arrays on their way to a browser."""
+        p = self.problem
+        return {
+            "state": self.state,
+            "progress": round(self.progress, 3),
+            "position": self.position,
+            "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
+            "problem": p and {"key": p.key, "setting": p.setting, "numbers": dict(p.numbers)},
+            "numbers": dict(self.numbers),
+        }

@@ -24,17 +24,29 @@ def pack(events: Sequence[Event], header: Mapping[str, Any] | None = None, runs:
         if runs:
             record["run"] = runs[number]
         if hasattr(event, "frame"):
-            record["arrays"] = {}
-            for name, array in event.frame.items():
-                data = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-                record["arrays"][name] = {"dtype": data.dtype.name, "shape": list(data.shape), "offset": offset}
-                padding = -data.nbytes % 8  # typed arrays in a browser begin at multiples of their own size
-                blobs += [data.tobytes(), bytes(padding)]
-                offset += data.nbytes + padding
+            record["arrays"], laid, offset = _laid(event.frame, offset)
+            blobs += laid
         records.append(record)
-    text = json.dumps(_finite({**(header or {}), "records": records}), separators=(",", ":")).encode()
+    return b"".join([_headed({**(header or {}), "records": records}), *blobs])
+
+
+def _laid(arrays: Mapping[str, np.ndarray], offset: int) -> tuple[dict[str, Any], list[bytes], int]:
+    """(name → dtype, shape and offset; the bytes; the next offset) of arrays that lie one after another."""
+    places, blobs = {}, []
+    for name, array in arrays.items():
+        data = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        places[name] = {"dtype": data.dtype.name, "shape": list(data.shape), "offset": offset}
+        padding = -data.nbytes % 8  # typed arrays in a browser begin at multiples of their own size
+        blobs += [data.tobytes(), bytes(padding)]
+        offset += data.nbytes + padding
+    return places, blobs, offset
+
+
+def _headed(header: Mapping[str, Any]) -> bytes:
+    """The header's length and the header, ending at a multiple of 8."""
+    text = json.dumps(_finite(header), separators=(",", ":")).encode()
     text += b" " * (-(4 + len(text)) % 8)
-    return b"".join([len(text).to_bytes(4, "little"), text, *blobs])
+    return len(text).to_bytes(4, "little") + text
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], list[Event]]:
@@ -45,6 +57,44 @@ def unpack(data: bytes) -> tuple[dict[str, Any], list[Event]]:
         return header, [_event(record, data, start) for record in header.pop("records")]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a film: {type(error).__name__}") from None
+
+
+# ---- the answer of a task ----
+
+
+def pack_arrays(arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> bytes:
+    """Named arrays in the film's form: the header gets `arrays` and `bytes`, how many follow it."""
+    places, blobs, size = _laid(arrays, 0)
+    return b"".join([_headed({**header, "arrays": places, "bytes": size}), *blobs])
+
+
+def header_of(data: bytes) -> dict[str, Any]:
+    """The header of an answer. Raises ValueError where the bytes are no whole answer."""
+    start = 4 + int.from_bytes(data[:4], "little")
+    try:
+        header = json.loads(data[4:start])
+        if not isinstance(header, dict) or start + header["bytes"] != len(data):
+            raise ValueError("not a whole answer")
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"not an answer: {type(error).__name__}") from None
+    return header
+
+
+def arrays_of(data: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an answer. Raises ValueError."""
+    start = 4 + int.from_bytes(data[:4], "little")
+    try:
+        return {name: _array(data, start, **place) for name, place in header_of(data)["arrays"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not an answer: {type(error).__name__}") from None
+
+
+def with_header(data: bytes | None, header: Mapping[str, Any]) -> bytes:
+    """An answer with more in its header; without one, the header alone."""
+    if data is None:
+        return pack_arrays({}, header)
+    start = 4 + int.from_bytes(data[:4], "little")
+    return _headed({**header_of(data), **header}) + data[start:]
 
 
 def _event(record: dict[str, Any], data: bytes, start: int) -> Event:

@@ -132,6 +132,12 @@ class Teller:
                 self._timer.daemon = True
                 self._timer.start()
 
+    def share(self, done: float) -> None:
+        """Say which share of a task is done, at most once every INTERVAL seconds."""
+        if done == 0.0 or time.monotonic() - self._last >= INTERVAL:
+            self._last = time.monotonic()
+            self.worker.log_event(TOPIC, {"key": self.key, "attempt": self.attempt, "share": done})
+
     def close(self) -> None:
         with self._lock:
             if self._timer is not None:
@@ -155,6 +161,16 @@ class Teller:
 
 def _problem(error: Exception, order: Order) -> Problem:
     """Our own key for an exception; what nobody foresaw gets an id that the log repeats."""
+    problem = foreseen(error, Experiment.from_json(order.experiment))
+    if problem is not None:
+        return problem
+    number = uuid.uuid4().hex[:8]
+    log.error("run %s failed, error id %s", order.key, number, exc_info=error)
+    return Problem("problem.run_failed", "", {"error": number})
+
+
+def foreseen(error: Exception, experiment: Experiment) -> Problem | None:
+    """The Problem of an exception that carries one, or that has an explanation of its own."""
     given = getattr(error, "problem", None)
     if isinstance(given, Problem):
         return given
@@ -165,10 +181,8 @@ def _problem(error: Exception, order: Order) -> Problem:
         or "memory" in str(error).lower()
         and type(error).__name__ in ("RuntimeError", "OutOfMemoryError")
     ):
-        return out_of_memory(Experiment.from_json(order.experiment))
-    number = uuid.uuid4().hex[:8]
-    log.error("run %s failed, error id %s", order.key, number, exc_info=error)
-    return Problem("problem.run_failed", "", {"error": number})
+        return out_of_memory(experiment)
+    return None
 
 
 def unavailable(error: Any) -> Problem:
@@ -220,3 +234,23 @@ def _warm_and_say(worker: Worker) -> None:
         worker.log_event(TOPIC, {"warm": worker.address, "seconds": warm_up()})
     except Exception:
         log.exception("warming up failed; runs are tried all the same")
+        return
+    _warm_maps(worker)
+
+
+def _warm_maps(worker: Worker) -> None:
+    """What the first map needs: compiled beside this process, imported here when no run is busy (3 s; the compiler takes 20)."""
+    from replearn_core.engine import compiling
+
+    try:
+        if not compiling.compiled():
+            compiling.compile_beside()
+        while worker.state.executing:
+            time.sleep(0.5)
+        from replearn_core import latent
+
+        began = time.monotonic()
+        latent.warm_up()
+        worker.log_event(TOPIC, {"maps": worker.address, "seconds": time.monotonic() - began})
+    except Exception:
+        log.exception("warming up for maps failed; the first one takes longer")

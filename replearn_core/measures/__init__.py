@@ -5,8 +5,8 @@ derivative. scikit-learn, SciPy, torch and scikit-dimension are imported inside 
 this package costs NumPy only. Bad input raises a ValueError that names the argument, what is wrong and how much of it.
 """
 
-from replearn_core.measures.disentanglement import DCI, dci, mig, sap
-from replearn_core.measures.distributed import regions_of_hyperplanes
+from replearn_core.measures.disentanglement import DCI, dci, factor_information, mig, sap
+from replearn_core.measures.distributed import regions_of_hyperplanes, regions_of_lines
 from replearn_core.measures.hierarchy import linear_cka, principal_angles
 from replearn_core.measures.manifold import continuity, intrinsic_dimension, participation_ratio, trustworthiness
 from replearn_core.measures.probes import few_label_probe, linear_probe
@@ -19,6 +19,7 @@ __all__ = [
     "continuity",
     "dci",
     "dead_units",
+    "factor_information",
     "few_label_probe",
     "hoyer",
     "intrinsic_dimension",
@@ -33,6 +34,7 @@ __all__ = [
     "principal_angles",
     "reconstruction_error",
     "regions_of_hyperplanes",
+    "regions_of_lines",
     "sap",
     "sensitivity",
     "trustworthiness",

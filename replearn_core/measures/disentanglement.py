@@ -33,20 +33,26 @@ def mig(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> float:
     biased upward. Ratio of nats, from 0 to 1. With 20 bins and many levels even perfect codes stay near 0.8.
     ValueError: fewer than 10 samples a bin, fewer than 2 units, a constant or continuous factor, NaN or Inf.
     """
+    shared = np.sort(factor_information(codes, factors, bins), axis=0)  # (K, F)
+    return float(np.clip(np.mean(shared[-1] - shared[-2]), 0, 1))
+
+
+def factor_information(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> np.ndarray:
+    """I(h_i; v_j) / H(v_j) of every unit and factor: (K, F), 0 = the unit tells nothing of the factor, 1 = it tells all.
+
+    Units cut into `bins` histogram bins of equal width. Shapes, bias and errors as `mig`, which is made of it.
+    """
     bins = whole("bins", bins, 2)
     codes, levels = _checked(codes, factors, samples=10 * bins)
     binned = [_bins(unit, bins) for unit in codes.T]
-    gaps = []
-    for factor in levels.T:
-        shared = np.sort([_mutual_information(unit, factor) for unit in binned])
-        gaps.append((shared[-1] - shared[-2]) / _entropy(np.bincount(factor)))
-    return float(np.clip(np.mean(gaps), 0, 1))
+    columns = [[_mutual_information(unit, factor) / _entropy(np.bincount(factor)) for unit in binned] for factor in levels.T]
+    return np.array(columns).T
 
 
-def dci(codes: ArrayLike, factors: ArrayLike, seed: int = 0) -> DCI:
+def dci(codes: ArrayLike, factors: ArrayLike, seed: int = 0, trees: int = 50) -> DCI:
     """Disentanglement Σ_i ρ_i (1 − H_F(R_i·)), completeness mean_j (1 − H_K(R_·j)), informativeness: held-out accuracy.
 
-    R_ij = importance of unit i to a random forest (50 trees, all units tried at each split) that predicts factor j;
+    R_ij = importance of unit i to a random forest (`trees` trees, all units tried at each split) that predicts factor j;
     entropies of normalised rows and columns to the base of their length; ρ_i = unit i's share of all importance;
     informativeness = mean over factors of the accuracy on a random quarter of the samples that the forests never saw.
     A code that tells nothing has D = C = 0. `seed` draws the quarter and grows the forests.
@@ -55,12 +61,13 @@ def dci(codes: ArrayLike, factors: ArrayLike, seed: int = 0) -> DCI:
     """
     from sklearn.ensemble import RandomForestClassifier
 
+    trees = whole("trees", trees, 1, 1_000)
     codes, levels = _checked(codes, factors, samples=100, columns=2)
     train, test = _split(len(codes), seed)
     columns, accuracies = [], []
     for factor in levels.T:
         # trying all units at each split: otherwise units that know nothing are used, and gain importance, for want of others
-        forest = RandomForestClassifier(50, max_features=None, random_state=seed).fit(codes[train], factor[train])
+        forest = RandomForestClassifier(trees, max_features=None, random_state=seed).fit(codes[train], factor[train])
         columns.append(forest.feature_importances_)
         accuracies.append(forest.score(codes[test], factor[test]))
     importance = np.stack(columns, axis=1)  # (K, F)

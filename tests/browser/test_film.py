@@ -352,9 +352,9 @@ def test_a_continuation_goes_on_where_the_two_runs_part_instead_of_from_the_begi
 @pytest.mark.parametrize(
     ("query", "words", "allow"),
     [
-        ("runs=", "No run yet", ""),
-        ("runs=queued1", "place 2, about 14 s", ""),
-        ("runs=failed1", "The run failed", ""),
+        ("runs=", "The pictures will appear here", ""),
+        ("runs=queued1", "when it is this run's turn", ""),
+        ("runs=failed1", "left no picture", ""),
         ("runs=gone1", "This run is not here", "404"),
     ],
 )

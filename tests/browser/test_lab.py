@@ -83,7 +83,7 @@ def until_it_moves(page: Page) -> None:
 
 
 def until_another_run(page: Page, before: str) -> str:
-    page.wait_for_url(lambda url: re.search("[?&]run=[0-9a-f]{32}", url) is not None and before not in url)
+    page.wait_for_url(re.compile(f"[?&]run=(?!{before})[0-9a-f]{{32}}"))
     return run_of(page)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pages.ui import charts, palette
+from pages.ui import charts, palette, plot
 from pages.ui.charts import Segment
 from replearn_core.events import Baseline, Progress
 
@@ -194,16 +194,6 @@ def test_a_measure_is_drawn_for_every_run_with_the_cursor():
     assert (key, numbers["now"], numbers["first"], numbers["epoch"]) == ("measure_alt", "0.500", "1.00", "2")
 
 
-def test_bars_begin_at_zero_and_pca_is_a_line_across_them():
-    names, values = ["Sparse", "Deep"], [4.0, 2.0]
-    figure = charts.comparison_bars(names, values, axis="squared error", texts=TEXTS, dark=False, pca=3.0)
-    (bars,) = figure.data
-    assert (list(bars.x), list(bars.y), list(bars.text)) == ([4.0, 2.0], names, ["4.00", "2.00"])
-    assert [shape.x0 for shape in vertical(figure)] == [3.0]
-    key, numbers = charts.describe_comparison_bars(names, values, axis="squared error", pca=3.0)
-    assert (numbers["lowest"], numbers["below"], numbers["count"]) == ("Deep", 1, 2)
-
-
 # ---- all figures ----
 
 
@@ -214,7 +204,6 @@ def test_every_figure_wears_the_theme_and_the_font_of_the_app(dark):
         charts.spectrum([("A", np.array([1.0]), False)], texts=TEXTS, dark=dark),
         charts.histogram(np.array([1]), np.array([0.0, 1.0]), texts=TEXTS, dark=dark),
         charts.measure_lines([run([1, 2])], "dead", cursor=None, texts=TEXTS, dark=dark),
-        charts.comparison_bars(["A"], [1.0], axis="error", texts=TEXTS, dark=dark),
     ]
     for figure in drawn:
         assert figure.layout.font.family == palette.FONT
@@ -226,4 +215,4 @@ def test_every_figure_wears_the_theme_and_the_font_of_the_app(dark):
     ("value", "text"), [(0, "0"), (12.345, "12.3"), (0.5, "0.500"), (123.4, "123"), (4321.0, "4321"), (1e-5, "1.0e-05")]
 )
 def test_numbers_have_three_significant_digits(value, text):
-    assert charts.three(value) == text
+    assert plot.three(value) == text

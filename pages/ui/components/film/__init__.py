@@ -31,7 +31,7 @@ TEXT_KEYS = (
     *("mean_error", "some_images", "some_units", "points_count", "features_count", "active_share", "turn_hint"),
     *("image_tip", "image_tip_label", "errors_list", "not_recorded", "empty", "offline"),
     *("clean_alt", "images_alt", "points_alt", "features_alt", "activity_alt"),
-    *("state_loading", "state_queued", "state_queued_place", "state_queued_soon", "state_running", "state_finished"),
+    *("state_loading", "state_queued", "state_running", "no_picture"),
     *("state_stopped", "state_diverged", "state_failed", "state_quarantined", "state_interrupted", "state_damaged"),
     "state_missing",
 )

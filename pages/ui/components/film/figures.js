@@ -80,7 +80,7 @@ export class Images extends Figure {
   #place(rows, count, side, { texts, colours, width }) {
     const gutter = width < 480 ? 50 : 64;
     const room = width - gutter;
-    const { factor, size } = magnification(Math.max(...side), { least: 46, most: 76, gap: GAP, columns: count, width: room });
+    const { factor, size } = magnification(Math.max(...side), { least: 40, most: 76, gap: GAP, columns: count, width: room });
     this.columns = Math.max(1, Math.min(count, Math.floor((room + GAP) / (size + GAP))));
     // Two equal layers where there is one row, so that a lone row does not wrap but ends at the last column that fits.
     const layers = rows.map(([, bytes, table]) => ({ bytes, colours: table }));

@@ -291,34 +291,31 @@ class FilmPlayer {
     if (!section.empty.hidden) {
       // As high as the figures that stood here before: the page below does not jump while a new run has no picture yet.
       section.empty.style.minHeight = section.height ? `${section.height}px` : "";
-      write(section.empty, drawn.length ? say(this.texts, "not_recorded") : this.#states(true)[0] ?? say(this.texts, "empty"));
+      write(section.empty, drawn.length ? say(this.texts, "not_recorded") : this.#emptiness());
     }
+  }
+
+  /** What stands where there is no picture: whether one is to come. */
+  #emptiness() {
+    const films = this.runs.map(({ id }) => this.#film(id));
+    if (!films.length) return say(this.texts, "empty");
+    if (films.some((film) => film.offline)) return say(this.texts, "offline");
+    const going = films.find((film) => film.going);
+    return say(this.texts, going ? `state_${going.state}` : films[0].state === "missing" ? "state_missing" : "no_picture");
   }
 
   #drawNotice() {
     const some = this.runs.some(({ id }) => this.#film(id).moments.length);
-    const lines = some ? this.#states(false) : [];
+    const lines = some ? this.#states() : [];
     write(this.notice, lines.join(" · "));
     this.notice.hidden = !lines.length;
   }
 
-  /** A sentence for each run that has something to say. `all`: also for those that simply have no picture yet. */
-  #states(all) {
-    const lines = this.runs.map((run) => {
-      const film = this.#film(run.id);
-      const quiet = ["running", "finished", "loading"].includes(film.state) && !all;
-      if (film.offline) return say(this.texts, "offline");
-      if (quiet) return null;
-      const sentence = say(this.texts, this.#stateKey(film), { position: film.position, seconds: Math.ceil(film.secondsLeft ?? 0) });
-      return this.runs.length > 1 ? `${run.title}: ${sentence}` : sentence;
-    });
-    return [...new Set(lines.filter(Boolean))];
-  }
-
-  #stateKey(film) {
-    if (film.state === "queued" && film.position === null) return "state_queued_soon";
-    if (film.state === "queued" && film.secondsLeft === null) return "state_queued_place";
-    return `state_${film.state}`;
+  /** A sentence for each pinned run that did not simply end well: how the run on screen stands is the page's to say. */
+  #states() {
+    if (this.runs.some(({ id }) => this.#film(id).offline)) return [say(this.texts, "offline")];
+    const ended = this.runs.filter(({ id, pinned }) => pinned && !["running", "finished", "loading"].includes(this.#film(id).state));
+    return ended.map((run) => `${run.title}: ${say(this.texts, `state_${this.#film(run.id).state}`)}`);
   }
 
   destroy() {

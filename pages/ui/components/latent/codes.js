@@ -2,13 +2,13 @@
 
 const NEIGHBOURS = 8; // codes from which one in between is interpolated
 const SAMPLE = 150; // codes whose distance to the nearest other one is measured
-const FAR = 0.99; // of the codes lie nearer to another one than this
+const FAR = 0.95; // of the codes lie nearer to another one than this
 
 /** `count` places with `size` coordinates each: points of a map, or codes. */
 export class Space {
-  constructor(data, count, size) {
-    Object.assign(this, { data, count, size });
-    this.limit = null;
+  /** limit: the spacing, where it is known already. */
+  constructor(data, count, size, limit = null) {
+    Object.assign(this, { data, count, size, limit });
   }
 
   squared(place, i) {
@@ -32,7 +32,7 @@ export class Space {
     return found.map(({ index, square }) => ({ index, distance: Math.sqrt(square) }));
   }
 
-  /** 99 % of the codes have another one within this distance: what lies farther from all of them is unlike any. */
+  /** 95 % of the codes have another one within this distance: what lies farther from all of them is unlike any. */
   get spacing() {
     if (this.limit === null) {
       const step = Math.max(1, Math.floor(this.count / SAMPLE));

@@ -2,7 +2,7 @@
 
 import { digits, say } from "../shared/scales.js";
 
-export const POINT_ARRAYS = ["index", "images", "points", "labels", "factors", "error", "density", "test"];
+export const POINT_ARRAYS = ["index", "images", "samples", "labels", "factors", "error", "density", "held_out"];
 const STEPS = 64; // colours of a continuous scale
 
 /** All that is known of the points, by row. `source`: the "points" task. */
@@ -21,11 +21,11 @@ export class Columns {
 
   /** Numbers in one sample. */
   get inputs() {
-    const array = this.images ?? this.source.arrays.points;
+    const array = this.images ?? this.source.arrays.samples;
     return array ? array.shape.slice(1).reduce((product, side) => product * side, 1) : 0;
   }
 
-  /** The values of "label", "error", "density", "test", "factor:2" or "unit:7" as (row) => number; null where there are none. */
+  /** The values of "label", "error", "density", "held_out", "factor:2" or "unit:7" as (row) => number; null where there are none. */
   values(name) {
     const [kind, place] = name.split(":");
     const at = Number(place ?? 0);
@@ -37,7 +37,7 @@ export class Columns {
 
   /** Whether the labels of `name` are classes: they have names, not a scale. */
   static categorical(name) {
-    return name === "label" || name === "test";
+    return name === "label" || name === "held_out";
   }
 
   number(row) {

@@ -7,6 +7,7 @@ import { Raster } from "./raster.js";
 
 const REACH = { mouse: 12, pen: 16, touch: 24 }; // CSS px within which a pointer means a point
 const CLICK = 5; // CSS px that a pointer may move and still have clicked
+const ROOMY = 460; // CSS px: on a smaller canvas markers are smaller
 const GLIDE = 220; // ms of the way back to the whole map
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -77,7 +78,8 @@ export class MapView {
     const { placement, camera, width, height } = this;
     if (!placement || placement.count !== scene.kinds.length) return this.raster.draw({ ...scene, xs: [], ys: [], order: [] });
     placement.project(camera, width, height, this.xs, this.ys, this.depths);
-    const radius = scene.radius * this.ratio * Math.min(2.2, Math.max(0.8, camera.zoom ** 0.3));
+    const room = Math.max(0.75, Math.min(1, Math.min(width, height) / this.ratio / ROOMY));
+    const radius = scene.radius * room * this.ratio * Math.min(2.2, Math.max(0.8, camera.zoom ** 0.3));
     const order = placement.spatial ? this.#byDepth(scene.states) : scene.order;
     this.raster.draw({ ...scene, xs: this.xs, ys: this.ys, order, radius });
   }
@@ -211,6 +213,8 @@ export class MapView {
     over.onkeydown = (event) => this.#key(event);
     over.onblur = () => this.host.left(this);
     over.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    // Two fingers are ours: without this the browser may take them for scrolling.
+    over.addEventListener("touchstart", (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
   }
 
   #at(event) {

@@ -10,7 +10,7 @@ const PICTURE = 84; // CSS px
 const PATHS = {
   move: "M12 2l3.5 3.5h-2.5V11h5.5V8.5L22 12l-3.5 3.5V13H13v5.5h2.5L12 22l-3.5-3.5H11V13H5.5v2.5L2 12l3.5-3.5V11H11V5.5H8.5z",
   box: "M4 4h4v2H6v2H4zM10 4h4v2h-4zM16 4h4v4h-2V6h-2zM4 10h2v4H4zM18 10h2v4h-2zM4 16h2v2h2v2H4zM10 18h4v2h-4zM18 16h2v4h-4v-2h2z",
-  lasso: "M12 4c5 0 9 2.6 9 6s-4 6-9 6c-1 0-1.9-.1-2.8-.3.2 1.9-.6 3.5-2.4 4.8l-1.2-1.6c1.3-.9 1.800-2 1.5-3.8C4.6 14 3 12.2 3 10c0-3.4 4-6 9-6zm0 2c-4 0-7 1.9-7 4 0 1.3 1 2.4 2.6 3.2.6-.7 1.700-.9 2.5-.3.4.3.7.7.8 1.1H12c4 0 7-1.9 7-4s-3-4-7-4z",
+  lasso: "M12 4c5 0 9 2.6 9 6s-4 6-9 6c-1 0-1.9-.1-2.8-.3.2 1.9-.6 3.5-2.4 4.8l-1.2-1.6c1.3-.9 1.8-2 1.5-3.8C4.6 14 3 12.2 3 10c0-3.4 4-6 9-6zm0 2c-4 0-7 1.9-7 4 0 1.3 1 2.4 2.6 3.2.6-.7 1.7-.9 2.5-.3.4.3.7.7.8 1.1H12c4 0 7-1.9 7-4s-3-4-7-4z",
   less: "M5 11h14v2H5z",
   more: "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z",
   fit: "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z",
@@ -177,6 +177,7 @@ export class Tooltip {
       if (figure.hidden) continue;
       figure.classList.toggle("none", !said[name]);
       drawPicture(canvas, said[name] ?? new Uint8Array(said.side[0] * said.side[1]), said.side, PICTURE, colours);
+      if (!said[name]) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height); // the hatching shows
       write(words, say(texts, `picture_${name}`));
     }
     this.pictures.hidden = !said.slots.length;

@@ -24,7 +24,17 @@ export class Placement {
     }
     this.centre = low.map((value, axis) => (Number.isFinite(value) ? (value + high[axis]) / 2 : 0));
     this.half = low.map((value, axis) => Math.max((high[axis] - value) / 2 || 0, 1e-9));
-    this.radius = this.size === 3 ? Math.hypot(...this.half) : Math.max(...this.half);
+    this.radius = this.size === 3 ? this.#farthest() : Math.max(...this.half);
+  }
+
+  /** From the centre, so that no point leaves the canvas however the map is turned. */
+  #farthest() {
+    let most = 0;
+    for (let i = 0; i < this.all.length; i += 3) {
+      const square = [0, 1, 2].reduce((sum, axis) => sum + (this.all[i + axis] - this.centre[axis]) ** 2, 0);
+      if (square > most) most = square;
+    }
+    return Math.sqrt(most) || 1e-9;
   }
 
   get spatial() {

@@ -1,0 +1,184 @@
+"""The latent explorer's canvas: maps of the same points, side by side, drawn in the browser, which fetches what it draws.
+
+Pages call `latent`. Points, maps, codes and weights come from the routes of `pages/ui/api.py`; nothing of them passes through
+Streamlit. The sources beside this file are plain ES modules, joined by `components/shared`.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from pages.ui import palette
+from pages.ui.components.shared import joined, texts_of
+
+Drawing = Literal["centre_of_mass", "bounding_box", "as_drawn"]
+MAX_MAPS = 3
+MAX_POINTS = 10_000
+COLOURS = ("none", "label", "held_out", "error", "density", "factor", "unit")
+MODULES = (
+    *("../shared/wire.js", "../shared/server.js", "../shared/poll.js"),
+    *("../shared/elements.js", "../shared/scales.js", "../shared/pictures.js", "../shared/controls.js"),
+    *("network.js", "tasks.js", "codes.js", "columns.js", "raster.js", "placement.js", "map.js", "decoding.js"),
+    *("timeline.js", "pad.js", "parts.js", "latent.js"),
+)
+TEXT_KEYS = (
+    *("tools", "tool_move", "tool_box", "tool_lasso", "zoom_in", "zoom_out", "zoom_fit"),
+    *("search", "found", "found_none", "select_found", "decode", "draw"),
+    *("selected", "filtered", "clear", "is_selected", "select_class", "more_classes"),
+    *("colour_none", "colour_label", "colour_held_out", "colour_error", "colour_density", "colour_factor", "colour_unit"),
+    *("training", "held_out", "point", "point_label", "value", "points", "trustworthiness"),
+    *("map_role", "map_label", "help", "help_turn"),
+    *("picture_data", "picture_decoded", "how_exact", "how_between", "how_own", "far", "network_loading", "no_network"),
+    *("pad", "pad_label", "pad_clear", "pad_seen", "pad_rebuilt", "pad_seen_alt", "pad_rebuilt_alt"),
+    *("pad_centre_of_mass", "pad_bounding_box", "pad_as_drawn", "pad_empty", "pad_exact", "pad_between", "pad_far"),
+    *("play", "pause", "back", "forward", "slider", "epoch"),
+    *("state_loading", "state_queued", "state_queued_place", "state_running", "state_failed", "state_missing", "state_other"),
+    *("empty", "offline"),
+)
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class MapSpec:
+    """One map: the task that computes it. kind "code": its axes are the units of a two-dimensional code; "film": a moment each.
+
+    caption: what stands under it beside the number of points. trouble: said in place of the map, where it could not be made.
+    """
+
+    task_id: str
+    title: str
+    kind: Literal["map", "code", "film"] = "map"
+    caption: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """The run whose network decodes and encodes in the browser. epoch: of the weights; None = its last."""
+
+    id: str
+    epoch: int | None = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Points that stay in colour: `column` (spelled as a colour) among `values`, and from `low` to `high`. Others turn grey."""
+
+    column: str
+    values: tuple[int, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class LatentState:
+    """What the visitor has chosen: rows of the points, ascending; the row under the cursor; cameras by task id.
+
+    A camera is (x, y, zoom, turn, tilt): x and y as shares of half the map, zoom 1 = the whole map, angles in radians.
+    """
+
+    selected: tuple[int, ...] = ()
+    cursor: int | None = None
+    view: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+_COMPONENT = st.components.v2.component(
+    "replearn_latent",
+    html='<div class="latent"></div>',
+    css=texts_of(_HERE, ("latent.css", "../shared/controls.css")),
+    js=joined(_HERE, MODULES),
+)
+
+
+def latent(
+    maps: Sequence[MapSpec],
+    *,
+    points_task: str,
+    texts: Mapping[str, str],
+    key: str,
+    run: RunSpec | None = None,
+    colour: str = "label",
+    filters: Sequence[Filter] = (),
+    selection: Sequence[int] | None = None,
+    cursor: int | None = None,
+    view: Mapping[str, Sequence[float]] | None = None,
+    class_names: Sequence[str] = (),
+    factor_names: Sequence[str] = (),
+    decode: bool = False,
+    drawing: Drawing | None = None,
+    report_view: bool = False,
+    on_change: Callable[[], None] | None = None,
+) -> LatentState:
+    """Draw up to MAX_MAPS maps of the points of one task, and return what is chosen on them.
+
+    texts: the words for TEXT_KEYS, their {placeholders} unfilled. colour: "none", "label", "held_out", "error", "density",
+    "factor:2" or "unit:7" (both from 0). selection: rows, taken over whenever it changes; None leaves the visitor's.
+    cursor, view: what to begin with. decode: whether hovering decodes from the start. drawing: how the pad lays a drawing
+    into a picture; None = by the picture's size. report_view: return cameras too; a rerun follows each movement.
+    Raises ValueError for too many maps or an unknown colour, and KeyError for a missing text.
+    """
+    if len(maps) > MAX_MAPS:
+        raise ValueError(f"{len(maps)} maps; the explorer shows at most {MAX_MAPS}")
+    for name in (colour, *(one.column for one in filters)):
+        if name.split(":")[0] not in COLOURS:
+            raise ValueError(f"{name!r} is no colour; use one of {', '.join(COLOURS)}")
+    data = {
+        "maps": [asdict(one) for one in maps],
+        "points_task": points_task,
+        "run": asdict(run) if run else None,
+        "colour": colour,
+        "filters": [asdict(one) for one in filters],
+        "selection": None if selection is None else list(selection),
+        "cursor": cursor,
+        "view": {name: list(camera) for name, camera in (view or {}).items()},
+        "class_names": list(class_names),
+        "factor_names": list(factor_names),
+        "decode": decode,
+        "drawing": drawing,
+        "report_view": report_view,
+        "texts": {name: texts[name] for name in TEXT_KEYS},
+        "key": key,
+        "palette": palette.for_browser(),
+        "classes": {name: [palette.class_colour(i, dark) for i in range(8)] for name, dark in (("light", False), ("dark", True))},
+        "symbols": list(palette.SYMBOLS),
+    }
+    result = _COMPONENT(
+        key=key,
+        data=data,
+        default={"picked": {"selected": list(selection or ()), "cursor": cursor}, "view": {}},
+        on_picked_change=on_change or _nothing,
+        on_view_change=on_change or _nothing,
+    )
+    return valid_state(result.picked, result.view)
+
+
+def valid_state(picked: Any, view: Any) -> LatentState:
+    """What a browser sent, as a LatentState: anything of another form counts as nothing chosen."""
+    picked = picked if isinstance(picked, Mapping) else {}
+    rows = picked.get("selected")
+    rows = rows if isinstance(rows, Sequence) and not isinstance(rows, str) and len(rows) <= MAX_POINTS else ()
+    cursor = picked.get("cursor")
+    cameras = view.items() if isinstance(view, Mapping) and len(view) <= MAX_MAPS else ()
+    return LatentState(
+        selected=tuple(sorted({row for row in rows if _is_row(row)})),
+        cursor=cursor if _is_row(cursor) else None,
+        view={str(name): tuple(map(float, camera)) for name, camera in cameras if _is_camera(camera)},
+    )
+
+
+def _is_row(value: Any) -> bool:
+    return type(value) is int and 0 <= value < MAX_POINTS
+
+
+def _is_camera(value: Any) -> bool:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 5:
+        return False
+    return all(isinstance(part, int | float) and not isinstance(part, bool) and math.isfinite(part) for part in value)
+
+
+def _nothing() -> None:
+    pass
