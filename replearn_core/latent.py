@@ -1,9 +1,10 @@
-"""What the latent explorer asks of a run: its points, a map, a film, neighbours; `walks.py` has the rest. A worker calls `answer`.
+"""What the latent explorer asks of a run: points, a map, a film, neighbours; the rest is in `walks.py`. A worker calls `answer`.
 
 Every function takes a `Subject` (a trained network or a baseline, with its data) and returns `Answer`: named arrays and
 numbers. A sample's index is its place in the held-out set; after the last held-out sample the training samples go on.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from replearn_core import measures, projection, tasks, training
+from replearn_core import measures, projection, properties, tasks, training
 from replearn_core.datasets import Dataset
 from replearn_core.datasets.dataset import rng
-from replearn_core.evaluation import baseline_errors
 from replearn_core.experiment import Experiment
 from replearn_core.networks import Autoencoder
 from replearn_core.projection import OnProgress
@@ -88,9 +88,7 @@ class Subject:
         x = rows(d.x_test, d.x_train, none).reshape(len(index), -1).astype(np.float32)
         factors = rows(d.factors_test, d.factors_train, np.zeros((len(index), 0)))
         labels = rows(d.y_test, d.y_train, none)
-        return Samples(
-            index.astype(np.int32), x, labels.astype(np.int16), factors.astype(np.float32), held_out.astype(np.uint8)
-        )
+        return Samples(index.astype(np.int32), x, labels.astype(np.int16), factors.astype(np.float32), held_out.astype(np.uint8))
 
     def chosen(self, size: int, part: str) -> Samples:
         """`size` samples, the same for every source, a smaller choice being the beginning of a larger one.
@@ -182,15 +180,7 @@ def points(s: Subject, *, size: int, part: str) -> Answer:
         "nearest_median": float(np.median(nearest)),
         "nearest_95": float(np.percentile(nearest, 95)),
     }
-    if s.source == "run":
-        numbers["pca_error"] = pca_error(s)
     return Answer(arrays, {name: float(value) for name, value in numbers.items()})
-
-
-def pca_error(s: Subject) -> float:
-    """Squared error per held-out image of PCA at the run's code size: what a linear code would do."""
-    x_train, x_test = (x.reshape(len(x), -1) for x in (s.data.x_train[: s.experiment.samples], s.data.x_test))
-    return baseline_errors(x_train, x_test, s.experiment.code_size)[0]
 
 
 def map_points(
@@ -207,10 +197,8 @@ def map_points(
     placed = projection.project(codes, method, dimensions=dimensions, on_progress=lambda share: on_progress(0.9 * share), **knobs)
     numbers = {"seconds": time.perf_counter() - began, "count": float(len(codes))}
     numbers |= projection.faithfulness(codes, placed) | _class_numbers(codes, placed, chosen.labels)
-    try:
+    with contextlib.suppress(ValueError):  # too few distinct codes, a grid: it says nothing then
         numbers["intrinsic_dimension"] = measures.intrinsic_dimension(codes[: projection.MEASURED])
-    except (ValueError, ImportError):  # too few distinct codes, a grid: it says nothing then
-        pass
     return Answer({"points": placed, "index": chosen.index}, numbers)
 
 
@@ -242,7 +230,11 @@ def film(
     """
     chosen = s.chosen(size, part)
     recorded = [(epoch, Subject(s.experiment, s.data, "run", state).encode(chosen.x)) for epoch, state in states]
-    kept = recorded if len(recorded) <= frames else [recorded[i] for i in np.linspace(0, len(recorded) - 1, frames).round().astype(int)]
+    kept = (
+        recorded
+        if len(recorded) <= frames
+        else [recorded[i] for i in np.linspace(0, len(recorded) - 1, frames).round().astype(int)]
+    )
     placed: list[np.ndarray] = []
     trust: list[float] = []
     epochs: list[int] = []
@@ -257,7 +249,9 @@ def film(
             frame = placed[-1]
         placed.append(frame if method == "code" or not placed else projection.align(frame, placed[-1]))
         epochs.append(epoch)
-        trust.append(projection.faithfulness(codes, placed[-1]).get("trustworthiness", np.nan) if np.isfinite(codes).all() else np.nan)
+        trust.append(
+            projection.faithfulness(codes, placed[-1]).get("trustworthiness", np.nan) if np.isfinite(codes).all() else np.nan
+        )
         on_progress((number + 1) / len(kept))
     together = np.stack(placed)
     arrays = {
@@ -270,7 +264,7 @@ def film(
 
 
 def neighbours(s: Subject, indices: tuple[int, ...], *, size: int, part: str, count: int) -> Answer:
-    """The nearest samples of each asked one, in code space and in pixel space: code and pixels (Q, count) indices, with distances."""
+    """The nearest samples of each asked one, in code space and in pixel space: code and pixels (Q, count), with distances."""
     chosen, asked = s.chosen(size, part), s.samples(np.array(indices))
     arrays: dict[str, np.ndarray] = {"index": asked.index}
     for name, encode in (("code", s.encode), ("pixels", lambda x: x)):
@@ -284,6 +278,12 @@ def neighbours(s: Subject, indices: tuple[int, ...], *, size: int, part: str, co
     return Answer(arrays, {"count": float(arrays["code"].shape[1])})
 
 
+def weights(s: Subject) -> Answer:
+    """Every parameter by name, float32: the network at an epoch whose file the store does not keep, for a decoder elsewhere."""
+    arrays = {name: value.numpy() for name, value in s.network.state_dict().items()}
+    return Answer(arrays, {"parameters": float(sum(array.size for array in arrays.values()))})
+
+
 # ---- which function answers which task ----
 
 
@@ -293,7 +293,7 @@ def answer(
     states: Callable[[], Iterable[tuple[int, Mapping[str, Any]]]] = tuple,
     on_progress: OnProgress = lambda share: None,
 ) -> Answer:
-    """The answer to a settled task about this subject. states: those of a film. Raises CannotAnswer, and what on_progress raises."""
+    """The answer to a settled task about this subject. states: those of a film. Raises CannotAnswer."""
     from replearn_core import walks
 
     tasks.check(task, subject.experiment)
@@ -301,6 +301,10 @@ def answer(
         option.name: int(task.options[option.name]) if getattr(option, "integer", False) else task.options[option.name]
         for option in tasks.KINDS[task.kind].options
     }
+    if task.source == "study":
+        return Answer(*properties.answer(task.kind, task.options, on_progress))
+    if task.kind == "scorecard":
+        return Answer({}, properties.scorecard(subject.network, subject.data, tell=on_progress))
     o.pop("source", None)
     if task.kind == "points":
         return points(subject, **o)
@@ -308,6 +312,8 @@ def answer(
         return map_points(subject, on_progress=on_progress, **o)
     if task.kind == "film":
         return film(subject, states(), on_progress=on_progress, **o)
+    if task.kind == "weights":
+        return weights(subject)
     if task.kind == "neighbours":
         o.pop("indices")
         return neighbours(subject, tasks.indices(task), **o)

@@ -1,4 +1,4 @@
-"""Codes → points on a map: PCA, t-SNE and UMAP, laid over each other, and how far to trust them. Called by `latent.py`, in a worker.
+"""Codes → points on a map: PCA, t-SNE and UMAP, laid over each other, and how far to trust them. `latent.py` calls it.
 
 NumPy in, NumPy out; scikit-learn, torch and umap-learn are imported inside functions. Bad input raises `CannotAnswer`, which
 names what is wrong and how much of it, and never passes a library's words on.
@@ -68,7 +68,9 @@ def checked(x: np.ndarray) -> np.ndarray:
         raise CannotAnswer("problem.few_points", "size", count=len(x), needed=3)
     bad = ~np.isfinite(x)
     if bad.any():
-        raise CannotAnswer("problem.codes_not_finite", "codes", count=int(bad.sum()), total=x.size, first=int(np.argmax(bad.any(axis=1))))
+        raise CannotAnswer(
+            "problem.codes_not_finite", "codes", count=int(bad.sum()), total=x.size, first=int(np.argmax(bad.any(axis=1)))
+        )
     if float(np.ptp(x, axis=0).max()) == 0.0:
         raise CannotAnswer("problem.codes_constant", "codes", count=len(x))
     return x
@@ -100,7 +102,9 @@ def _tsne(
     from sklearn.manifold import TSNE
 
     if not 1 <= perplexity <= (len(x) - 1) / 3:
-        raise CannotAnswer("problem.perplexity_too_large", "perplexity", value=perplexity, limit=int((len(x) - 1) / 3), count=len(x))
+        raise CannotAnswer(
+            "problem.perplexity_too_large", "perplexity", value=perplexity, limit=int((len(x) - 1) / 3), count=len(x)
+        )
     start = _pca(x, dimensions) if init is None else init
     start = 1e-4 * (start - start.mean(axis=0)) / max(float(start[:, 0].std()), 1e-12)
     on_progress(0.1)
@@ -187,7 +191,7 @@ def neighbours(x: np.ndarray, k: int, metric: str = "euclidean", *, itself: bool
 def neighbours_among(
     queries: np.ndarray, x: np.ndarray, k: int, metric: str = "euclidean", *, own: np.ndarray | None = None, itself: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `neighbours`, of queries (Q, K) among x (N, K). own: the row of x that each query is, if it is one: left out, or first."""
+    """As `neighbours`, of queries (Q, K) among x (N, K). own: each query's own row of x, left out or first."""
     import torch
 
     if metric not in METRICS:
@@ -295,13 +299,17 @@ def _compiled_umap() -> Any:
     os.environ.setdefault("NUMBA_THREADING_LAYER", "omp")
     import numba
 
-    if not numba.config.CACHE_DIR:
+    if not getattr(numba.config, "CACHE_DIR", ""):
         os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())  # numba reads it again from there, at times of its own choosing
         numba.config.reload_config()
     import umap
     from umap import layouts, umap_
 
-    for function in (umap_.smooth_knn_dist, umap_.compute_membership_strengths, layouts._nb_optimize_layout_euclidean_single_epoch):
+    for function in (
+        umap_.smooth_knn_dist,
+        umap_.compute_membership_strengths,
+        layouts._nb_optimize_layout_euclidean_single_epoch,
+    ):
         if type(getattr(function, "_cache", None)).__name__ == "NullCache":
             function.enable_caching()
     return umap

@@ -1,4 +1,4 @@
-"""The state of a run at any recorded epoch: kept ones as they are, others by training again, which gives the same bits. For `latent`."""
+"""The state of a run at any recorded epoch: kept ones as they are, others trained again to the same bits. For `latent`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -33,7 +33,9 @@ def states(
         reached = -1
         first = experiment.continues[1] if experiment.continues else 0
         data = datasets.load(experiment.dataset, experiment.train_size)
-        for event in training.train(experiment, data, device=device, weights=state if experiment.continues else None, wanted=wanted):
+        for event in training.train(
+            experiment, data, device=device, weights=state if experiment.continues else None, wanted=wanted
+        ):
             if event.kind == "stopped":
                 raise Unwanted
             if event.kind != "progress" or event.state is None:  # type: ignore[union-attr]
@@ -51,7 +53,7 @@ def states(
 def last_state(chain: Sequence[tuple[Experiment, int]], start: State | None, **options: Any) -> State:
     """The state at the chain's end; `start` itself where there is nothing to train again. Raises as `states`."""
     state = start
-    for _, state in states(chain, start, **options):
-        pass
+    for _, recorded in states(chain, start, **options):
+        state = recorded
     assert state is not None, "a chain or a state is needed"
     return state

@@ -7,7 +7,7 @@ server imports this module.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Self
@@ -15,8 +15,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from replearn_core import properties
 from replearn_core.catalog import Knob
-from replearn_core.cost import macs
+from replearn_core.cost import MAX_SECONDS, macs
 from replearn_core.experiment import RUN_ID_PATTERN, Experiment, InvalidExperiment, Problem, problems_of
 
 VERSION = 1
@@ -84,12 +85,25 @@ _KNOBS = (
     Knob("perplexity", r"\text{perplexity}", 2, 200, 30),
     _whole("seed", 0, 2**31 - 1, 0),
 )
+
+
+def _studies() -> Iterator[Kind]:
+    """`study:<name>` for each study of the six properties: about no run, but about data that it names itself."""
+    for name in properties.STUDIES:
+        options = (one if isinstance(one, Knob) else Choice(*one) for one in properties.options_of(name))
+        yield Kind(properties.PREFIX + name, tuple(options))
+
+
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         kind.name: kind
         for kind in (
             Kind("points", (*_SAMPLES, _SOURCE), sources=True),
-            Kind("map", (*_SAMPLES, _SOURCE, Choice("method", METHODS, "umap"), _whole("dimensions", 2, 3, 2), *_KNOBS), sources=True),
+            Kind(
+                "map",
+                (*_SAMPLES, _SOURCE, Choice("method", METHODS, "umap"), _whole("dimensions", 2, 3, 2), *_KNOBS),
+                sources=True,
+            ),
             Kind("film", (*_SAMPLES, Choice("method", ("code", "pca", "umap"), "umap"), _whole("frames", 2, 100, 60), *_KNOBS)),
             Kind("walk", (_whole("a", 0, 200_000, 0), _whole("b", 0, 200_000, 1), _whole("steps", 2, 33, 11))),
             Kind("traverse", (_INDEX, _whole("units", 1, 24, 8), _whole("steps", 3, 21, 9))),
@@ -104,7 +118,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                     Knob("rate", r"\eta", 0.01, 1.0, 0.2),
                 ),
             ),
+            Kind("weights", ()),
             Kind("neighbours", (*_SAMPLES, Indices("indices"), _whole("count", 1, 30, 8))),
+            Kind("scorecard", ()),
+            *_studies(),
         )
     }
 )
@@ -158,7 +175,11 @@ class Task(BaseModel):
         kind, given = KINDS.get(str(values.get("kind"))), values.get("options") or {}
         if kind is None or not isinstance(given, Mapping):
             return values
-        return {**values, "options": _checked_options(kind, given)}
+        options = _checked_options(kind, given)
+        if kind.name.startswith(properties.PREFIX):
+            dataset, samples = properties.about(kind.name.removeprefix(properties.PREFIX), options)
+            values = {**values, "experiment": Experiment(dataset=dataset, train_size=samples)}
+        return {**values, "options": options}
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -172,7 +193,9 @@ class Task(BaseModel):
 
     @property
     def source(self) -> str:
-        """run, pixels or pca."""
+        """run, pixels, pca, or study for a question that trains its own networks."""
+        if self.kind.startswith(properties.PREFIX):
+            return "study"
         return str(self.options.get("source", "run"))
 
     def as_json(self) -> str:
@@ -209,7 +232,9 @@ class Task(BaseModel):
         return Task.from_values(self.model_dump() | {"options": dict(self.options) | options})
 
 
-def asked(kind: str, *, run: str | None = None, epoch: float | None = None, experiment: Experiment | None = None, **options: float | str) -> Task:
+def asked(
+    kind: str, *, run: str | None = None, epoch: float | None = None, experiment: Experiment | None = None, **options: float | str
+) -> Task:
     """A Task in one line, for pages and tests. Raises InvalidExperiment."""
     return Task.from_values({"kind": kind, "run": run, "epoch": epoch, "experiment": experiment, "options": options})
 
@@ -220,6 +245,8 @@ def settled(task: Task, experiment: Experiment, epochs: tuple[int, ...]) -> Task
     A baseline needs no run at all, only data: equal baselines of two runs are one task. An epoch becomes the last recorded one
     that is not after it. Raises CannotAnswer where there is none.
     """
+    if task.source == "study":
+        return task
     if task.source != "run":
         trained = task.source == "pca" or task.options["part"] == "all"
         sizes: dict[str, Any] = {"train_size": experiment.samples} if trained else {}
@@ -234,6 +261,11 @@ def settled(task: Task, experiment: Experiment, epochs: tuple[int, ...]) -> Task
 
 def check(task: Task, experiment: Experiment) -> None:
     """Raises CannotAnswer where the question makes no sense for this experiment, before anything is computed."""
+    if task.source == "study":
+        seconds = estimated_seconds(task, experiment)
+        if seconds > MAX_SECONDS:
+            raise CannotAnswer("problem.too_costly", "epochs", seconds=round(seconds), limit=round(MAX_SECONDS))
+        return
     data, method, options = experiment.data, task.options.get("method"), task.options
     size, dimensions = data.size if task.source == "pixels" else experiment.code_size, int(options.get("dimensions", 2))
     if method == "code" and size != dimensions:
@@ -260,6 +292,8 @@ def indices(task: Task) -> tuple[int, ...]:
 
 def estimated_seconds(task: Task, experiment: Experiment) -> float:
     """Seconds on one core of a small machine, without re-training: a figure for queues."""
+    if task.source == "study":
+        return properties.estimated_seconds(task.kind.removeprefix(properties.PREFIX), task.options)
     size = float(task.options.get("size", 500))
     passes = size * macs(experiment) / 3e10
     mapping = {"tsne": size * 4e-3, "umap": size * 4e-4}.get(str(task.options.get("method")), 0.05)
@@ -282,8 +316,11 @@ def _combinations(task: Task):
     most = MOST_POINTS_OF.get(str(o.get("method")), MOST_POINTS)
     yield "problem.too_many_points", "size", {"value": o.get("size", 0), "limit": most}, float(o.get("size", 0)) > most
     fewer = float(o.get("n_neighbors", 0)) >= float(o.get("size", 1))
-    yield "problem.too_few_points", "n_neighbors", {"count": o.get("size", 0), "value": o.get("n_neighbors", 0)}, (
-        fewer and o.get("method") == "umap"
+    yield (
+        "problem.too_few_points",
+        "n_neighbors",
+        {"count": o.get("size", 0), "value": o.get("n_neighbors", 0)},
+        (fewer and o.get("method") == "umap"),
     )
     yield "problem.same_image_twice", "b", {"value": o.get("a", 0)}, task.kind == "walk" and o["a"] == o["b"]
 
@@ -306,7 +343,11 @@ def _checked(option: Option, value: Any) -> float | str:
             raise _refuse("problem.unknown_choice", option.name, value=str(value)[:40], choices=list(option.values))
         return str(value)
     if isinstance(option, Indices):
-        if not isinstance(value, str) or not re.fullmatch(r"\d{1,6}(,\d{1,6})*", value, re.ASCII) or value.count(",") >= option.most:
+        if (
+            not isinstance(value, str)
+            or not re.fullmatch(r"\d{1,6}(,\d{1,6})*", value, re.ASCII)
+            or value.count(",") >= option.most
+        ):
             raise _refuse("problem.bad_indices", option.name, value=str(value)[:40], limit=option.most)
         return ",".join(str(int(part)) for part in value.split(","))
     number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15 else None
@@ -317,10 +358,9 @@ def _checked(option: Option, value: Any) -> float | str:
 
 
 def _refuse(key: str, setting: str, **numbers: Any) -> PydanticCustomError:
-    return PydanticCustomError(key, "{setting}", {"setting": setting, **numbers})  # type: ignore[arg-type]
+    return PydanticCustomError(key, "{setting}", {"setting": setting, **numbers})
 
 
 def catalogue() -> dict[str, Any]:
     """Every kind with its options, as plain values."""
     return {name: {"sources": kind.sources, "options": [vars(option) for option in kind.options]} for name, kind in KINDS.items()}
-

@@ -24,8 +24,8 @@ _probes: OrderedDict[tuple, Any] = OrderedDict()  # fitted classifiers, the late
 def walk(s: Subject, *, a: int, b: int, steps: int) -> Answer:
     """From image a to image b: g((1 − t) f(a) + t f(b)) beside (1 − t) a + t b, for t = 0 … 1.
 
-    Arrays: code_images and pixel_images (steps, …), t (steps,); with labels code_confidence and pixel_confidence (steps, classes),
-    what `probe` makes of each. The code walk's ends are the two reconstructions. Source: Bengio, Mesnil, Dauphin & Rifai (2013), ICML.
+    Arrays: code_images and pixel_images (steps, …), t (steps,); with labels code_confidence, pixel_confidence (steps, classes),
+    what `probe` makes of each. The code walk's ends are the two reconstructions. Source: Bengio et al. (2013), ICML.
     """
     x = s.samples(np.array([a, b])).x
     codes = projection_of(s.encode(x))
@@ -39,7 +39,8 @@ def walk(s: Subject, *, a: int, b: int, steps: int) -> Answer:
         arrays["code_confidence"] = fitted.predict_proba(decoded.clip(0, 1)).astype(np.float32)
         arrays["pixel_confidence"] = fitted.predict_proba(mixed).astype(np.float32)
         arrays["classes"] = fitted.classes_.astype(np.int16)
-        numbers["classifier_accuracy"] = float(fitted.score(_flat(s.data.x_test[:PROBE_SAMPLES]), s.data.y_test[:PROBE_SAMPLES]))
+        held_out = s.chosen(PROBE_SAMPLES, "held_out")
+        numbers["classifier_accuracy"] = float(fitted.score(held_out.x, held_out.labels))
     return Answer(arrays, numbers)
 
 
@@ -56,7 +57,9 @@ def traverse(s: Subject, *, index: int, units: int, steps: int) -> Answer:
     for row, unit in enumerate(chosen):
         moved[row, :, unit] = values[row]
     decoded = s.decode(moved.reshape(-1, codes.shape[1])).reshape(len(chosen), steps, -1)
-    return Answer({"units": chosen.astype(np.int32), "values": values, s.pictures_name: s.pictures(decoded)}, {"count": float(len(chosen))})
+    return Answer(
+        {"units": chosen.astype(np.int32), "values": values, s.pictures_name: s.pictures(decoded)}, {"count": float(len(chosen))}
+    )
 
 
 def grid(s: Subject, *, steps: int) -> Answer:
@@ -113,9 +116,9 @@ def tangents(s: Subject, *, index: int, count: int, of: str) -> Answer:
 
 
 def field(s: Subject, *, steps: int, paths: int, length: int, rate: float) -> Answer:
-    """For points in the plane: where reconstruction pulls them. at and pull = g(f(x)) − x, (steps, steps, 2), over the data's box.
+    """For points in the plane, where reconstruction pulls: at and pull = g(f(x)) − x, (steps, steps, 2), over the data's box.
 
-    trajectories (paths, length + 1, 2): x ← x + rate · (g(f(x)) − x), from places spread over the box. For a denoiser trained with
+    trajectories (paths, length + 1, 2): x ← x + rate · (g(f(x)) − x), from places all over the box. For a denoiser trained with
     small Gaussian noise pull ≈ σ² ∂ log p/∂x (Alain & Bengio 2014, JMLR 15, theorem 2).
     """
     if s.experiment.data.shape != (2,):
@@ -156,7 +159,7 @@ ANSWERS: Mapping[str, Callable[..., Answer]] = {
 
 
 def probe(s: Subject) -> Any:
-    """Logistic regression (L2, scikit-learn) on the pixels of PROBE_SAMPLES training images: the walks' classifier. None without labels.
+    """Logistic regression (L2, scikit-learn) on the pixels of PROBE_SAMPLES training images; None without labels.
 
     It has seen no picture of any network, so its confidence says what a picture looks like, not what a code means.
     """
@@ -167,7 +170,9 @@ def probe(s: Subject) -> Any:
     key = (s.data.name, min(PROBE_SAMPLES, s.experiment.samples), id(s.data) if s.data.source.startswith("made") else 0)
     if key not in _probes:
         count = key[1]
-        _probes[key] = LogisticRegression(C=0.1, max_iter=1_000, tol=1e-3).fit(_flat(s.data.x_train[:count]), s.data.y_train[:count])
+        _probes[key] = LogisticRegression(C=0.1, max_iter=1_000, tol=1e-3).fit(
+            _flat(s.data.x_train[:count]), s.data.y_train[:count]
+        )
         while len(_probes) > 4:
             _probes.popitem(last=False)
     return _probes[key]
@@ -202,5 +207,7 @@ def _jacobian(function: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor
     """(outputs, inputs) at one place, by rows."""
     jacobian: torch.Tensor = torch.func.jacrev(function)(at.detach())
     if not bool(torch.isfinite(jacobian).all()):
-        raise CannotAnswer("problem.codes_not_finite", "codes", count=int((~torch.isfinite(jacobian)).sum()), total=jacobian.numel(), first=0)
+        raise CannotAnswer(
+            "problem.codes_not_finite", "codes", count=int((~torch.isfinite(jacobian)).sum()), total=jacobian.numel(), first=0
+        )
     return jacobian.detach()

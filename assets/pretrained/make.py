@@ -1,4 +1,4 @@
-"""Train what the app ships: the six variants of the lecture on digits, seed 0. `make assets` calls it; see README.md beside it."""
+"""Train what the app ships: the six variants of the lecture on digits, seed 0. `make assets` calls it; see README.md here."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""The routes beside Streamlit's own: films, weights and answers as bytes for our browser components, and a health check. For app.py."""
+"""The routes beside Streamlit's own: films, weights and answers as bytes for our components; a health check. For app.py."""
 
 import json
 import threading

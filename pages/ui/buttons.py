@@ -14,8 +14,8 @@ def train_row(view: RunView, experiment: Experiment | None, reason: Problem | No
     """Train, pause or resume, one epoch, stop; always in sight. Where Train is off, the reason stands with it."""
     with st.container(key="train_row"):
         for problem in (reason, session.get(session.REFUSAL)):
-            if problem:
-                st.text(text.problem(problem))
+            if problem:  # how to get a data set's files stands beside the data set: here it would push the buttons away
+                st.text(t("train.no_data") if problem.key == "problem.dataset_unavailable" else text.problem(problem))
         waiting = runs.waiting_knobs(view, experiment) if view.live else ()
         if waiting:
             st.text(t("train.waits", settings=[text.setting(name) for name in waiting]))

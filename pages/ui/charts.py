@@ -228,7 +228,7 @@ def spectrum(series: Sequence[tuple[str, np.ndarray, bool]], *, texts: Texts, da
         trace |= {"name": plain(title), "line": line, "marker": {"size": 5}, "showlegend": len(series) > 1}
         traces.append(trace | {"hovertemplate": f"{plain(title)}: %{{y:.3g}}<extra>%{{x}}</extra>"})
     revision = f"spectrum {[title for title, *_ in series]}"
-    y_axis = {"type": "log", "tickformat": "~g"}
+    y_axis = {"type": "log", "tickformat": "~g", "nticks": 3}
     return plot.figure(traces, dark, texts["rank_axis"], texts["spectrum_axis"], revision, y_axis=y_axis)
 
 

@@ -15,6 +15,7 @@ from replearn_core.experiment import INFERRED_CODES, Experiment, Problem
 
 OTHERS = tuple(name for name in catalog.VARIANTS if name not in draft.LECTURE)
 SPARSITIES = ("l1", "kl_sparsity", "k_sparse")
+_LETTERS = dict(zip((r"\alpha", r"\beta", r"\gamma", r"\eta", r"\lambda", r"\nu", r"\rho", r"\sigma"), "αβγηλνρσ", strict=True))
 _ONE_TWO_FIVE = tuple(float(f"{digit}e{power}") for power in range(-6, 3) for digit in (1, 2, 5))
 
 
@@ -289,7 +290,8 @@ def _put(field: str, value: Any) -> None:
 
 
 def _label(field: str, symbol: str = "") -> str:
-    return f"{t(f'knob.{field}.name')} ${symbol}$" if symbol else t(f"knob.{field}.name")
+    """The knob's name and symbol; a screen reader reads the label, so the symbol is a letter and not a formula."""
+    return f"{t(f'knob.{field}.name')} {_LETTERS.get(symbol, symbol)}".rstrip()
 
 
 def _named(group: str) -> Callable[[str], str]:

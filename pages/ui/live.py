@@ -117,13 +117,15 @@ def state_of(view: RunView) -> tuple[str, str, str]:
         )
     if view.state == "diverged":
         found = events_of(view, "diverged")
-        term = text.setting(found[-1].term) if found else ""
+        name = found[-1].term if found else ""
+        term = t(f"diverged.{name}") if text.has(f"diverged.{name}") else text.setting(name)
         rate = (view.experiment.learning_rate if view.experiment else 0.01) / 10
-        return t("state.diverged", term=term, epoch=epoch), "trending_up", t("state.diverged_hint", rate=rate)
+        sentence = t("state.diverged", term=term, epoch=epoch) if epoch else t("state.diverged_at_once", term=term)
+        return sentence, "trending_up", t("state.diverged_hint", rate=rate)
     if view.state == "missing" and engine.current() is None:
         return t("state.no_engine"), "hourglass_empty", ""
-    hints = {"interrupted": "state.interrupted_hint", "missing": "state.missing_hint"}
-    return t(f"state.{view.state}"), "info", hint or (t(hints[view.state]) if view.state in hints else "")
+    own_hint = f"state.{view.state}_hint"
+    return t(f"state.{view.state}"), "info", t(own_hint) if text.has(own_hint) else hint
 
 
 def _worse_than_mean(view: RunView) -> str:

@@ -21,14 +21,14 @@ def show(variant: str, experiment: Experiment) -> None:
     """The right column of the lab."""
     lesson = text.lesson(LESSON)[variant]
     with st.container(key="notice"):
-        st.markdown(f"#### {t('notice.title')}")
+        st.header(t("notice.title"), anchor=False)
         st.markdown(lesson["notice"])
         st.markdown(f"**{t('notice.question')}**  \n{lesson['question']}")
         st.markdown(f"**{t('notice.next')}**  \n{lesson['next']}")
         if change := lesson.get("try"):
             st.button(t("notice.try"), key="try", icon=":material/science:", on_click=_try, args=(variant, change))
     with st.container(key="formula"):
-        st.markdown(f"#### {t('notice.formula')}")
+        st.header(t("notice.formula"), anchor=False)
         st.latex(_objective(experiment))
         if paper := catalog.VARIANTS[variant].paper:
             st.caption(t("notice.source", paper=paper))

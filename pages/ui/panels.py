@@ -91,6 +91,7 @@ def _measures(own: RunView, others: Sequence[RunView]) -> None:
     names = [name for name in columns[0] if name != "samples_per_second" and text.has(f"measure.{name}")]
     table = {t("panel.measures"): [t(f"measure.{name}") for name in names]}
     for view, column in zip(views, columns, strict=True):
+        column["pca_error"] = runs.pca_error(column)
         table[runs.title_of(view)] = [measured(name, column.get(name), view) for name in names]
     with st.container(key="measures_table"):
         st.table(table, hide_index=True, border="horizontal")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from pages.ui import draft, session, text
+from pages.ui import draft, session
 from pages.ui.text import t
 from replearn_core import catalog, datasets, engine
 from replearn_core.engine import Engine, Refused, RunView
@@ -38,7 +38,7 @@ def missing_data(name: str) -> Problem | None:
     """Why this data set cannot be had now, with the files that would mend it."""
     if datasets.available(name):
         return None
-    files = "、".join(datasets.expected_files(name)) if text.language() == "zh-TW" else ", ".join(datasets.expected_files(name))
+    files = [file.removeprefix("REPLEARN_DATA/") for file in datasets.expected_files(name)]
     return Problem("problem.dataset_unavailable", "dataset", {"dataset": name, "reason": datasets.origin(name), "files": files})
 
 
@@ -216,7 +216,8 @@ def at_epoch(moments: Sequence[Any], epoch: float | None) -> Any:
 def title_of(view: RunView) -> str:
     if view.experiment is None:
         return t("state.missing")
-    return f"{t(f'variant.{variant(view.experiment)}.name')} · {view.run_id[:6]}"
+    name = t(f"variant.{variant(view.experiment)}.name")
+    return t("figure.run_title", variant=name, seed=str(view.experiment.seed), run=view.run_id[:6])
 
 
 variant = lru_cache(maxsize=512)(variant_of)  # thirteen presets are made to find the nearest; polls ask twice a second

@@ -31,7 +31,7 @@ def _six(runs: Mapping[str, str], was_moving: bool) -> None:
         if session.get(session.SIX) != runs or (was_moving and not any(view.live for view in views.values())):
             st.rerun()
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="six_head"):
-            st.subheader(t("six.title"), anchor=False)
+            st.header(t("six.title"), anchor=False)
             st.button(t("six.close"), key="six_close", icon=":material/close:", on_click=_close, type="tertiary")
         st.caption(t("six.sentence"))
         shown = [FilmRun(view.run_id, t(f"variant.{name}.name")) for name, view in views.items() if view.state != "missing"]

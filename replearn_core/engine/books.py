@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from replearn_core.cost import estimated_seconds
-from replearn_core.engine.fair import FairQueue
 from replearn_core.engine import wire
+from replearn_core.engine.fair import FairQueue
 from replearn_core.engine.views import RUNNING, WAITING, RunView, TaskView
 from replearn_core.engine.wire import Stream
 from replearn_core.events import ENDS, Event
@@ -66,7 +66,9 @@ class Job:
     ended: bool = False  # nothing more is heard of it; it is being kept
 
     def __post_init__(self) -> None:
-        self.estimate = seconds_of_task(self.task, self.experiment) + self.retrained if self.task else estimated_seconds(self.experiment)
+        self.estimate = (
+            seconds_of_task(self.task, self.experiment) + self.retrained if self.task else estimated_seconds(self.experiment)
+        )
 
     def begin_anew(self) -> None:
         """Its worker or its scheduler is gone: all is to be told again."""

@@ -1,7 +1,7 @@
 """Compiles what UMAP needs, once for a machine, in a process of its own: `work.prepare` starts it, so that no run waits for it.
 
-`python -m replearn_core.engine.compiling --parent PID` takes 20 s of one core, leaves its results in `projection.cache_folder`, and
-ends with its parent. In the worker itself the compiler would hold Python's lock while a run trains.
+`python -m replearn_core.engine.compiling --parent PID` takes 20 s of one core, leaves its results in the cache folder, and ends
+with its parent. In the worker itself the compiler would hold Python's lock while a run trains.
 """
 
 import argparse
@@ -35,7 +35,9 @@ def compile_beside(patience: float = PATIENCE) -> None:
     environment = os.environ | {"PYTHONPATH": path, "NUMBA_CACHE_DIR": str(projection.cache_folder())}
     command = [sys.executable, "-m", "replearn_core.engine.compiling", "--parent", str(os.getpid())]
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=patience, check=False)
+        subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=patience, check=False
+        )
 
 
 def _mark() -> Path:

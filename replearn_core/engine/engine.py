@@ -194,7 +194,7 @@ class Engine:
         return self.books.experiment(run_id)
 
     def weights(self, run_id: str, epoch: int | None = None) -> bytes | None:
-        """A run's kept weights after so many epochs, or the last, as a safetensors file; None where they are not kept. Raises Damaged."""
+        """A run's kept weights after so many epochs, or the last, as a safetensors file, or None. Raises Damaged."""
         found = self.store.state(run_id, epoch)
         return found and found[0]
 
@@ -217,7 +217,8 @@ class Engine:
 
     def _settled(self, task: Task) -> tuple[Task, Experiment]:
         """(the settled task, the experiment that it is about). Raises Refused."""
-        experiment, epochs = task.experiment, ()
+        experiment = task.experiment
+        epochs: tuple[int, ...] = ()
         if task.run is not None:
             view = self.books.view(task.run)
             if view.experiment is None or view.state == "damaged":

@@ -1,4 +1,4 @@
-"""How a task comes to the state of a run at an epoch: kept in the store, or by which runs, trained again, from which kept state."""
+"""How a task comes to the state of a run at an epoch: kept, or by training which runs again, from which kept state."""
 
 from replearn_core.engine.books import Books
 from replearn_core.events import Event

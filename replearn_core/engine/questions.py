@@ -1,4 +1,4 @@
-"""What a worker does for a task: the run's state (kept, or by training again), the question, its answer as bytes. Through Dask only."""
+"""What a worker does for a task: the run's state (kept, or trained again), and the answer as bytes. Through Dask only."""
 
 import logging
 import time
@@ -75,7 +75,11 @@ def _answer(question: Question, wanted, teller: "work.Teller") -> bytes:
 
     teller.share(0.0)
     chain = [(Experiment.from_json(text), epoch) for text, epoch in question.chain]
-    options: dict[str, Any] = {"device": question.device, "wanted": wanted, "on_progress": lambda share: progress(trained * share)}
+    options: dict[str, Any] = {
+        "device": question.device,
+        "wanted": wanted,
+        "on_progress": lambda share: progress(trained * share),
+    }
     start = _kept(question)
 
     def recorded() -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -12,7 +12,7 @@ from replearn_core.measures.manifold import continuity, intrinsic_dimension, par
 from replearn_core.measures.probes import few_label_probe, linear_probe
 from replearn_core.measures.reconstruction import pca_error, reconstruction_error
 from replearn_core.measures.smoothness import jacobian_spectrum, mean_jacobian_norm, sensitivity
-from replearn_core.measures.sparsity import dead_units, hoyer, l0
+from replearn_core.measures.sparsity import dead_units, hoyer, l0, lifetime_sparsity, population_sparsity
 
 __all__ = [
     "DCI",
@@ -25,12 +25,14 @@ __all__ = [
     "intrinsic_dimension",
     "jacobian_spectrum",
     "l0",
+    "lifetime_sparsity",
     "linear_cka",
     "linear_probe",
     "mean_jacobian_norm",
     "mig",
     "participation_ratio",
     "pca_error",
+    "population_sparsity",
     "principal_angles",
     "reconstruction_error",
     "regions_of_hyperplanes",

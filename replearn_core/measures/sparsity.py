@@ -43,6 +43,39 @@ def l0(codes: ArrayLike, tolerance: float = 1e-3) -> float:
     return float(np.count_nonzero(np.abs(codes) > tolerance) / codes.size)
 
 
+def population_sparsity(codes: ArrayLike) -> float:
+    """Mean over samples of S = (1 − (Σ_j|h_j|/K)² / (Σ_j h_j²/K)) / (1 − 1/K): how few units answer to one input, 0 … 1.
+
+    Source: Rolls & Tovee (1995), J. Neurophysiol. 73:713, in the form of Vinje & Gallant (2000), Science 287:1273. A silent
+    sample counts 0, and so does a code of one unit. Shape: codes (N, K). ValueError: not two-dimensional, NaN or Inf.
+    """
+    return _treves_rolls(np.abs(matrix("codes", codes)))
+
+
+def lifetime_sparsity(codes: ArrayLike) -> float:
+    """Mean over units of the same S over samples: how few inputs one unit answers to, 0 … 1. Dead units are left out.
+
+    Population sparsity can be high while the same few units answer always; then this is low. 0 where all units are silent.
+    Source as `population_sparsity`. Shape: codes (N, K), N ≥ 2. ValueError: fewer than 2 samples, NaN or Inf.
+    """
+    size = np.abs(matrix("codes", codes, samples=2)).T
+    heard = size[size.any(axis=1)]
+    return _treves_rolls(heard) if len(heard) else 0.0
+
+
+def _treves_rolls(size: np.ndarray) -> float:
+    """Mean over rows of (1 − mean² / mean square) / (1 − 1/n) of magnitudes (rows, n)."""
+    count = size.shape[1]
+    if count == 1:
+        return 0.0
+    size = size.astype(np.float64)
+    peak = size.max(axis=1, keepdims=True)
+    size = size / np.where(peak > 0, peak, 1)
+    square = np.square(size).mean(axis=1)
+    ratio = np.square(size.mean(axis=1)) / np.where(square > 0, square, 1)
+    return float(np.where(square > 0, np.clip((1 - ratio) / (1 - 1 / count), 0, 1), 0).mean())
+
+
 def dead_units(codes: ArrayLike, tolerance: float = 1e-3) -> np.ndarray:
     """Which units say nothing: bool (K,), True where max_n h − min_n h ≤ tolerance over all samples.
 

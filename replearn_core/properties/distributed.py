@@ -17,8 +17,8 @@ from replearn_core.properties.study import Settings, Study, Tell, as_pictures, d
 
 CODES = ("one_hot", "binary", "real")
 COUNTED_UNITS, COUNTED_DIMENSIONS = (1, 2, 4, 6, 8, 12, 16, 24, 32), (1, 2, 3, 4, 6)
-POINTS = 20_000  # random points on which patterns are counted: a lower bound of the regions
-QUERIES, NEIGHBOURS, SEARCHED = 6, 6, 2_000
+POINTS = 5_000  # random points on which patterns are counted: a lower bound of the regions
+QUERIES, NEIGHBOURS, SEARCHED, SEEKING = 6, 6, 2_000, 400
 EVERY = 4  # one in so many pairs of levels is held out
 
 
@@ -114,15 +114,15 @@ def run_distributed(settings: Distributed, *, tell: Tell = silent) -> Study:
             values.setdefault(f"{code}.seen", []).append(float(read[:, 0].mean()))
             values.setdefault(f"{code}.unseen", []).append(float(read[:, 1].mean()))
             values.setdefault(f"{code}.patterns", []).append(patterns(test["binary" if code == "real" else code]))
-            near, ties = nearest(train[code][:SEARCHED], test[code], seed)
-            values.setdefault(f"{code}.away", []).append(away(data.factors_train[near], data.factors_test))
+            near, ties = nearest(train[code][:SEARCHED], test[code][:SEEKING], seed)
+            values.setdefault(f"{code}.away", []).append(away(data.factors_train[near], data.factors_test[:SEEKING]))
             if code == "one_hot":
                 values.setdefault("one_hot.tied", []).append(ties)
             if seed == settings.first_seed:
                 shown = np.concatenate([data.x_test[:QUERIES, None], data.x_train[near[:QUERIES]]], axis=1)
                 arrays[f"{code}.neighbours"] = as_pictures(shown)
-        drawn = np.random.default_rng(seed).integers(0, SEARCHED, (len(data.x_test), NEIGHBOURS))
-        values.setdefault("random.away", []).append(away(data.factors_train[drawn], data.factors_test))
+        drawn = np.random.default_rng(seed).integers(0, min(SEARCHED, len(data.x_train)), (SEEKING, NEIGHBOURS))
+        values.setdefault("random.away", []).append(away(data.factors_train[drawn], data.factors_test[:SEEKING]))
         values.setdefault("chance", []).append(float(np.mean(1 / (data.factors_train.max(axis=0) + 1.0))))
         tell((place + 1) / settings.seeds)
     arrays |= {f"{code}.by_factor": np.array(one, np.float32) for code, one in by_factor.items()}
@@ -158,15 +158,15 @@ def counted(settings: Distributed) -> dict[str, np.ndarray]:
 def codes_of(network, x_train: np.ndarray, x_test: np.ndarray, units: int, seed: int):
     """Two mappings, training and test, from each of CODES to codes (N, units) float32.
 
-    one_hot: k-means prototypes (Lloyd 1982) of the training pictures. binary: the real code above its training median.
+    one_hot: k-means prototypes (Lloyd 1982) of the first 2,000 training pictures. binary: the real code above its training median.
     """
     from sklearn.cluster import KMeans
 
     flat_train, flat_test = x_train.reshape(len(x_train), -1), x_test.reshape(len(x_test), -1)
-    prototypes = KMeans(units, n_init=1, max_iter=30, random_state=seed).fit(flat_train)
+    prototypes = KMeans(units, n_init=1, max_iter=30, random_state=seed).fit(flat_train[:SEARCHED])
     real = encoded(network, x_train), encoded(network, x_test)
     middle = np.median(real[0], axis=0)
-    cells = prototypes.labels_, prototypes.predict(flat_test)
+    cells = prototypes.predict(flat_train), prototypes.predict(flat_test)
     return tuple(
         {"one_hot": np.eye(units, dtype=np.float32)[cell], "binary": (code > middle).astype(np.float32), "real": code}
         for cell, code in zip(cells, real)

@@ -110,6 +110,8 @@ def happened(run: str) -> tuple[str, int]:
         return ("running" if done < MOMENTS else "finished"), min(done, MOMENTS)
     if run.startswith("forever"):
         return "running", 10
+    if "stopped" in run:
+        return "stopped", MOMENTS
     return "finished", MOMENTS
 
 

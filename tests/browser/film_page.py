@@ -1,4 +1,4 @@
-"""The page of `film_app.py`: one film, set up by the address (`?runs=a,b&view=all&live=1&lang=en`), and what Python heard."""
+"""The page of `film_app.py`: a film, set up by the address (`?runs=a,b&view=all&live=1&start=5&lang=en`), and what Python heard."""
 
 import sys
 import tomllib
@@ -29,7 +29,9 @@ def page() -> None:
         replay = st.session_state.replay = replay + 1
     if st.checkbox("Without the film"):
         return
-    state = film(runs, texts=shown, view=query.get("view", "all"), key="film", live=query.get("live") == "1", replay=replay)
+    start = float(query["start"]) if "start" in query else None
+    look, live = query.get("view", "all"), query.get("live") == "1"
+    state = film(runs, texts=shown, view=look, key="film", live=live, replay=replay, start=start)
     st.session_state.runs_of_the_script = st.session_state.get("runs_of_the_script", 0) + 1
     st.text(f"Python heard {state.epoch}, script run {st.session_state.runs_of_the_script}")
 

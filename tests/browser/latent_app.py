@@ -152,6 +152,8 @@ async def experiment(request: Request) -> Response:
 
 async def run_weights(request: Request) -> Response:
     run = request.path_params["run"]
+    if run not in networks:
+        return JSONResponse({"state": "missing"}, status_code=404)
     asked[f"weights {run}"] = asked.get(f"weights {run}", 0) + 1
     data, _ = weights.to_bytes(networks[run].state_dict(), run_id=run, epoch=1)
     sent[f"weights {run}"] = len(data)

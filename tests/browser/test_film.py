@@ -346,6 +346,25 @@ def test_a_continuation_goes_on_where_the_two_runs_part_instead_of_from_the_begi
     assert min(page.evaluate("window.seen")) == 9, "the tenth epoch is the last that both have"
 
 
+@pytest.mark.parametrize("live", ["live=1&", ""])
+def test_a_film_with_a_start_rests_there_and_python_knows_it_without_being_told(visit, live):
+    page = visit(f"runs=quick14&view=images&{live}start=5")
+    shows(page, "Epoch 5")
+    hears(page, "5.0")
+    expect_script_runs = page.get_by_text("Python heard 5.0, script run 1", exact=True)
+    expect_script_runs.wait_for()
+    slider(page).press("End")
+    hears(page, "None")
+
+
+def test_a_run_on_screen_leaves_the_word_on_how_it_stands_to_the_page_and_a_pinned_one_has_it_here(visit):
+    page = visit("runs=stopped1&view=images")
+    shows(page, "Epoch 30")
+    assert page.locator(".film .notice").is_hidden()
+    page = visit("runs=quick15,weak-stopped1&view=images")
+    shows(page, "Stopped. It can be resumed")
+
+
 # ---- states and troubles ----
 
 

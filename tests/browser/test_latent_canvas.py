@@ -4,6 +4,7 @@ Served by `latent_app.py`. Reconstructions and codes of the browser's own networ
 """
 
 import base64
+import io
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from pages.ui.components.latent import LatentState, MapSpec, latent, valid_state
@@ -33,8 +35,7 @@ HERE = Path(__file__).parent
 SOURCES = HERE.parents[1] / "pages" / "ui" / "components" / "latent"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 POINTS = 900
-PIXELS = """(canvas) => { const {width, height} = canvas;
-  return {width, height, data: Array.from(canvas.getContext('2d').getImageData(0, 0, width, height).data)}; }"""
+PIXELS = "(canvas) => canvas.toDataURL().split(',')[1]"
 
 
 def free_port() -> int:
@@ -134,7 +135,7 @@ def visit(context_with, server):
 
 def ready(page, count: int = POINTS):
     for caption in page.locator(".map .caption").all():
-        caption.get_by_text(f"{count} points").wait_for()
+        caption.get_by_text(f"{count:,} points").wait_for()
     page.locator(".classes .class").first.wait_for()
     return page
 
@@ -201,15 +202,17 @@ def drag(page, path, *, keys: str = "", steps: int = 6):
 
 def frame(page, number: int = 0) -> np.ndarray:
     """What is on a map's canvas. (H, W, 4) uint8"""
-    shot = page.locator("canvas.points").nth(number).evaluate(PIXELS)
-    return np.array(shot["data"], np.uint8).reshape(shot["height"], shot["width"], 4)
+    return pixels(page.locator("canvas.points").nth(number))
+
+
+def pixels(canvas) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(canvas.evaluate(PIXELS)))).convert("RGBA"))
 
 
 def picture(page, selector: str, side: int) -> np.ndarray:
     """A small picture as it is on the screen, one value for each of its pixels (the hairline at its edge avoided)."""
-    shot = page.locator(selector).evaluate(PIXELS)
-    data = np.array(shot["data"], np.uint8).reshape(shot["height"], shot["width"], 4)[:, :, 0]
-    factor = shot["height"] // side
+    data = pixels(page.locator(selector))[:, :, 0]
+    factor = len(data) // side
     return data[factor // 2 :: factor, factor // 2 :: factor][:side, :side].astype(int)
 
 
@@ -221,14 +224,14 @@ def test_hovering_a_point_shows_its_picture_its_label_and_its_values_and_rings_i
     points = arrays(server, "points")
     places = placed(page, arrays(server, "lda")["points"])
     row = alone(places)
-    before = page.locator(".over").nth(1).evaluate(PIXELS)["data"]
+    before = page.locator(".over").nth(1).evaluate(PIXELS)
     page.mouse.move(*at(places[row]))
     tip = page.locator(".tooltip")
     tip.wait_for()
     assert f"#{1000 + row}: {points['labels'][row]}" in tip.inner_text()
     assert f"{points['error'][row]:.3g}" in tip.inner_text() and f"Ink {points['factors'][row, 0]:.3f}"[:8] in tip.inner_text()
     assert (picture(page, ".tooltip .data canvas", 8) == points["images"][row]).all()
-    assert page.locator(".over").nth(1).evaluate(PIXELS)["data"] != before, "the same point wears a ring on the other map"
+    assert page.locator(".over").nth(1).evaluate(PIXELS) != before, "the same point wears a ring on the other map"
     page.mouse.move(2, 2)
     tip.wait_for(state="hidden")
 
@@ -426,10 +429,10 @@ def test_a_continuous_colour_has_a_scale_with_its_ends(visit, server, colour, wo
 def test_python_can_set_the_selection_and_the_visitor_can_change_it(visit):
     page = ready(visit("maps=lda"))
     page.get_by_role("button", name="Choose three").click()
-    page.locator(".legend").get_by_text("3 selected").wait_for()
+    page.locator(".status").get_by_text("3 selected").wait_for()
     over(page).focus()
     page.keyboard.press("Escape")
-    page.locator(".legend").get_by_text("3 selected").wait_for(state="detached")
+    page.locator(".status").get_by_text("3 selected").wait_for(state="detached")
     hears(page, "0 selected")
 
 
@@ -509,10 +512,10 @@ def test_hovering_the_code_decodes_the_place_under_the_pointer_exactly_and_asks_
     before = counts(server)["asked"]
     requests = []
     page.on("request", lambda request: requests.append(request.url))
-    for at in ([320, 210], [480, 300], [430, 150]):
-        page.mouse.move(box["x"] + at[0], box["y"] + at[1])
+    for spot in ([320, 210], [480, 300], [430, 150]):
+        page.mouse.move(box["x"] + spot[0], box["y"] + spot[1])
         page.wait_for_timeout(150)
-        offset = np.array([at[0] - box["width"] / 2, box["height"] / 2 - at[1]]) / unit
+        offset = np.array([spot[0] - box["width"] / 2, box["height"] / 2 - spot[1]]) / unit
         expected = as_bytes(decoded(server, "plane", (low + high) / 2 + offset))
         assert np.abs(picture(page, ".tooltip .decoded canvas", 8) - expected).max() <= 2
     assert "Exact: this place is the code." in page.locator(".tooltip").inner_text()
@@ -572,25 +575,26 @@ def test_a_run_whose_weights_are_gone_says_so_and_leaves_the_map(visit):
 
 
 def draw_a_seven(page):
+    page.locator(".sheet").scroll_into_view_if_needed()
     box = page.locator(".sheet").bounding_box()
-    drag(page, [(box["x"] + 45, box["y"] + 35), (box["x"] + 120, box["y"] + 35), (box["x"] + 70, box["y"] + 135)], steps=10)
+    drag(page, [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in ([0.27, 0.2], [0.72, 0.2], [0.42, 0.8])], steps=10)
 
 
 def test_a_drawing_is_laid_out_like_the_data_rebuilt_and_placed_on_the_map(visit, server):
     page = ready(visit("maps=code"))
     page.get_by_role("button", name="Draw your own").click()
     page.locator(".sheet").wait_for()
-    before = over(page).evaluate(PIXELS)["data"]
+    before = over(page).evaluate(PIXELS)
     draw_a_seven(page)
     page.get_by_text("The diamond on the map is the drawing's code, exactly.").wait_for()
     seen = picture(page, ".pad .seen canvas", 8)
     assert seen[0].max() > 200 and seen[7].max() > 100, "the drawing fills the picture from top to bottom"
     assert seen[0, 2] > 128 and seen[7, 6] < 64, "the bar above, nothing below on the right"
     assert picture(page, ".pad .rebuilt canvas", 8).max() > 64
-    assert over(page).evaluate(PIXELS)["data"] != before
+    assert over(page).evaluate(PIXELS) != before
     page.get_by_role("button", name="Clear the drawing").click()
     wait_for(lambda: picture(page, ".pad .seen canvas", 8).max() == 0)
-    wait_for(lambda: over(page).evaluate(PIXELS)["data"] == before)
+    wait_for(lambda: over(page).evaluate(PIXELS) == before)
 
 
 def test_the_pad_can_be_drawn_on_with_the_keyboard_and_with_a_finger(visit):
@@ -605,6 +609,7 @@ def test_the_pad_can_be_drawn_on_with_the_keyboard_and_with_a_finger(visit):
     assert picture(page, ".pad .seen canvas", 8).max() > 128
     page.keyboard.press("Escape")
     wait_for(lambda: picture(page, ".pad .seen canvas", 8).max() == 0)
+    page.locator(".sheet").scroll_into_view_if_needed()
     box = page.locator(".sheet").bounding_box()
     page.touchscreen.tap(box["x"] + 80, box["y"] + 80)
     wait_for(lambda: picture(page, ".pad .seen canvas", 8).max() > 128)

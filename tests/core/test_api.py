@@ -13,10 +13,13 @@ from starlette.applications import Starlette
 
 from pages.ui import api
 from replearn_core import engine
-from replearn_core.engine import RunView
+from replearn_core.engine import RunView, TaskView, wire
 from replearn_core.events import Progress, Stopped
+from replearn_core.experiment import Experiment, Problem
+from replearn_core.store import Damaged
 
 RUN = "a" * 32
+DONE, FAILED, WAITING = "d" * 32, "f" * 32, "c" * 32  # tasks
 TERMS = {"squared_error": 0.5}
 
 
@@ -27,6 +30,24 @@ class Fake:
 
     class dask:
         warm = {"worker": 1.0}
+
+    def task(self, task_id: str) -> TaskView:
+        if task_id == DONE:
+            arrays = {"points": np.array([[1.5, -2.0], [0.0, 4.0]], np.float32), "labels": np.array([3, -1], np.int16)}
+            return TaskView(
+                DONE, "finished", progress=1.0, answer=wire.pack_arrays(arrays, {"numbers": {"trustworthiness": 0.98}})
+            )
+        if task_id == FAILED:
+            return TaskView(FAILED, "failed", problem=Problem("problem.codes_constant", "codes", {"count": 9}))
+        return TaskView(task_id, "queued", 2, 0.0, 3.21) if task_id == WAITING else TaskView(task_id, "missing")
+
+    def weights(self, run_id: str, epoch: int | None = None) -> bytes | None:
+        if run_id == "e" * 32:
+            raise Damaged("weights.safetensors")
+        return b"safetensors" if run_id == RUN and epoch in (None, 7) else None
+
+    def experiment(self, run_id: str) -> Experiment | None:
+        return Experiment(dataset="digits") if run_id == RUN else None
 
     def history(self, run_id: str, since: int = 0) -> RunView:
         if run_id != RUN:
@@ -171,3 +192,64 @@ def test_the_lifespan_starts_one_engine_and_leaves_no_thread_behind(monkeypatch,
     assert running is not None and (janitors, engines) == (1, 1) and running.store.root == tmp_path
     assert engine.current() is None
     assert not [thread for thread in threading.enumerate() if thread.name in ("replearn-janitor", "replearn-engine")]
+
+
+# ---- tasks, weights, experiments ----
+
+
+def parts(content: bytes):
+    size = int.from_bytes(content[:4], "little")
+    return json.loads(content[4 : 4 + size]), content[4 + size :]
+
+
+def test_a_finished_task_is_a_header_with_numbers_and_its_arrays(browser):
+    answer = browser.get(f"/api/tasks/{DONE}/result")
+    header, arrays = parts(answer.content)
+    assert answer.status == 200 and answer.headers["content-type"] == "application/octet-stream"
+    assert header["state"] == "finished" and header["numbers"] == {"trustworthiness": 0.98} and header["problem"] is None
+    place = header["arrays"]["points"]
+    assert np.frombuffer(arrays, "<f4", 4, place["offset"]).reshape(place["shape"]).tolist() == [[1.5, -2.0], [0.0, 4.0]]
+    place = header["arrays"]["labels"]
+    assert place["dtype"] == "int16" and np.frombuffer(arrays, "<i2", 2, place["offset"]).tolist() == [3, -1]
+    assert (len(answer.content) - len(arrays)) % 8 == 0 and len(arrays) == header["bytes"]
+
+
+def test_a_task_that_waits_or_failed_says_so_without_arrays(browser):
+    waiting, rest = parts(browser.get(f"/api/tasks/{WAITING}/result").content)
+    assert (waiting["state"], waiting["position"], waiting["seconds_left"], waiting["arrays"], rest) == (
+        "queued",
+        2,
+        3.2,
+        {},
+        b"",
+    )
+    failed, _ = parts(browser.get(f"/api/tasks/{FAILED}/result").content)
+    assert failed["state"] == "failed"
+    assert failed["problem"] == {"key": "problem.codes_constant", "setting": "codes", "numbers": {"count": 9}}
+
+
+def test_weights_are_the_file_as_kept_for_the_last_or_a_named_epoch(browser):
+    for query in ("", "?epoch=7"):
+        answer = browser.get(f"/api/runs/{RUN}/weights{query}")
+        assert answer.status == 200 and answer.content == b"safetensors"
+    for query in ("?epoch=8", "?epoch=-1", "?epoch=7.5", "?epoch=abc", "?epoch=" + "9" * 50):
+        answer = browser.get(f"/api/runs/{RUN}/weights{query}")
+        assert answer.status == 404 and answer.json() == {"state": "missing"}
+    assert browser.get(f"/api/runs/{'e' * 32}/weights").json() == {"state": "damaged"}
+
+
+def test_an_experiment_is_given_as_json(browser):
+    answer = browser.get(f"/api/runs/{RUN}/experiment")
+    assert answer.headers["content-type"] == "application/json"
+    assert Experiment.from_json(answer.content.decode()) == Experiment(dataset="digits")
+
+
+@pytest.mark.parametrize("name", ["b" * 32, "x", "..", "A" * 32, quote("\n"), quote("表示")])
+def test_unknown_tasks_weights_and_experiments_are_all_answered_alike(browser, name, monkeypatch):
+    paths = [f"/api/tasks/{name}/result", f"/api/runs/{name}/weights", f"/api/runs/{name}/experiment"]
+    for path in paths:
+        answer = browser.get(path)
+        assert answer.status == 404 and answer.json() == {"state": "missing"}
+        assert answer.headers["cache-control"] == "no-store"
+    monkeypatch.setattr(engine, "current", lambda: None)
+    assert [browser.get(path).status for path in paths] == [404] * 3

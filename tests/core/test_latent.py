@@ -1,10 +1,10 @@
-"""The latent explorer's answers, computed here without an engine: against reference formulas, and on networks that can be seen through."""
+"""The latent explorer's answers, without an engine: against reference formulas, and on networks that can be seen through."""
 
 import numpy as np
 import pytest
 import torch
 
-from replearn_core import datasets, latent, projection, revisit, tasks, training, walks
+from replearn_core import datasets, latent, measures, projection, revisit, tasks, training, walks
 from replearn_core.experiment import Experiment
 from replearn_core.latent import Subject
 from replearn_core.tasks import CannotAnswer, asked, settled
@@ -53,7 +53,8 @@ def test_every_source_shows_the_same_points_and_a_smaller_choice_is_the_beginnin
         other = latent.answer(task, Subject(task.experiment, subject.data, source))
         assert (other.arrays["index"] == whole).all()
         assert ("codes" in other.arrays) == (source == "pca")
-    assert other.numbers["error"] == pytest.approx(ask(subject, "points", size=300).numbers["pca_error"], rel=0.1)
+    x = [part.reshape(len(part), -1) for part in (subject.data.x_train, subject.data.x_test[whole])]
+    assert other.numbers["error"] == pytest.approx(measures.pca_error(*x, 2), rel=1e-3)
 
 
 def test_training_samples_follow_the_held_out_ones(subject):
@@ -109,7 +110,9 @@ def test_frames_of_a_film_follow_each_other_and_a_collapsed_epoch_repeats_the_la
     flat = {name: torch.zeros_like(value) if name == "encoder.1.weight" else value for name, value in states[-1][1].items()}
     frames = ask(subject, "film", [*states, (7, flat)], method="pca", size=100).arrays
     assert (frames["points"][-1] == frames["points"][-2]).all() and frames["epochs"][-1] == 7
-    turned = [(epoch, {n: -v if n.startswith("encoder.1") else v for n, v in s.items()} if epoch % 2 else s) for epoch, s in states]
+    turned = [
+        (epoch, {n: -v if n.startswith("encoder.1") else v for n, v in s.items()} if epoch % 2 else s) for epoch, s in states
+    ]
     still = ask(subject, "film", turned, method="pca", size=100).arrays["points"].astype(np.float32)
     upright = ask(subject, "film", states, method="pca", size=100).arrays["points"].astype(np.float32)
     assert np.allclose(still, upright, atol=0.05), "a mirrored code is laid over the previous map"
@@ -129,6 +132,12 @@ def test_nearest_images_in_code_space_and_in_pixels_leave_the_image_itself_out(s
         assert answer.arrays["pixels"][row].tolist() == expected.tolist()
         assert index not in answer.arrays["code"][row]
     assert (np.diff(answer.arrays["code_distances"], axis=1) >= 0).all()
+
+
+def test_weights_are_the_networks_own(subject):
+    answer = ask(subject, "weights")
+    own = subject.network.state_dict()
+    assert set(answer.arrays) == set(own) and all((answer.arrays[name] == own[name].numpy()).all() for name in own)
 
 
 # ---- walks ----
@@ -177,7 +186,9 @@ def test_tangents_are_the_jacobians_singular_vectors(subject, of):
         _, values, vectors = np.linalg.svd(jacobian.numpy(), full_matrices=False)
     else:
         code = subject.network.encode(x[None])[0]
-        left, values, _ = np.linalg.svd(torch.autograd.functional.jacobian(lambda v: subject.network.decode(v[None])[0], code).numpy())
+        left, values, _ = np.linalg.svd(
+            torch.autograd.functional.jacobian(lambda v: subject.network.decode(v[None])[0], code).numpy()
+        )
         vectors = left.T
     assert np.allclose(a["values"], values, rtol=1e-4)
     for found, expected in zip(a["vectors"].reshape(2, -1), vectors):
@@ -209,7 +220,14 @@ def test_a_field_of_a_run_is_its_reconstruction_less_the_point():
 
 def test_codes_that_are_not_finite_are_named_not_drawn(subject):
     subject.network.encoder[1].bias.data[0] = float("nan")
-    for kind, options in (("points", {}), ("map", {"method": "pca"}), ("walk", {}), ("traverse", {}), ("grid", {}), ("neighbours", {})):
+    for kind, options in (
+        ("points", {}),
+        ("map", {"method": "pca"}),
+        ("walk", {}),
+        ("traverse", {}),
+        ("grid", {}),
+        ("neighbours", {}),
+    ):
         with pytest.raises(CannotAnswer) as error:
             ask(subject, kind, **options)
         assert error.value.problem.key == "problem.codes_not_finite", kind

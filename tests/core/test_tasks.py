@@ -1,10 +1,13 @@
-"""Tasks: the value and its one spelling, and the engine that answers it with a worker: joining, leaving, dying, being asked nonsense."""
+"""Tasks: the value and its one spelling, and the engine that answers it: joining, leaving, dying, being asked nonsense."""
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replearn_core import projection
 from replearn_core.engine import Engine, Refused, wire
 from replearn_core.engine.cluster import Embedded
 from replearn_core.engine.lineage import chain_to
@@ -20,6 +24,7 @@ from replearn_core.store import Store
 from replearn_core.tasks import KINDS, CannotAnswer, Task, asked, check, settled
 
 RUN = "a" * 32
+ROOT = Path(__file__).resolve().parents[2]
 WAIT = 120.0  # seconds of patience; no limit that the engine promises
 
 
@@ -56,7 +61,14 @@ def test_a_baseline_is_one_task_for_every_run_on_the_same_data():
 
 def test_an_epoch_becomes_the_last_recorded_one_before_it():
     e = Experiment(dataset="digits")
-    assert [settled(asked("map", run=RUN, epoch=epoch), e, (0, 1, 4)).epoch for epoch in (None, 0, 0.5, 3.9, 4, 99)] == [4, 0, 0, 1, 4, 4]
+    assert [settled(asked("map", run=RUN, epoch=epoch), e, (0, 1, 4)).epoch for epoch in (None, 0, 0.5, 3.9, 4, 99)] == [
+        4,
+        0,
+        0,
+        1,
+        4,
+        4,
+    ]
     with pytest.raises(CannotAnswer) as error:
         settled(asked("map", run=RUN), e, ())
     assert error.value.problem.key == "problem.no_state_yet"
@@ -100,7 +112,10 @@ _JSON = st.recursive(
 )
 _ALMOST = st.fixed_dictionaries(
     {"kind": st.sampled_from([*KINDS, "x"]), "run": st.just(RUN)},
-    optional={"options": st.dictionaries(st.sampled_from(["size", "n_neighbors", "method", "indices", "a"]), _JSON), "epoch": _JSON},
+    optional={
+        "options": st.dictionaries(st.sampled_from(["size", "n_neighbors", "method", "indices", "a"]), _JSON),
+        "epoch": _JSON,
+    },
 )
 
 
@@ -117,7 +132,7 @@ def test_anything_is_a_task_or_a_list_of_problems(values):
 def test_every_kind_has_an_answer_for_its_defaults():
     from replearn_core import walks
 
-    spread = {"points", "map", "film", "neighbours"}
+    spread = {"points", "map", "film", "neighbours", "weights"}
     assert set(KINDS) == spread | set(walks.ANSWERS)
     flat = Experiment(dataset="moons", code_size=2)
     for kind in KINDS:
@@ -142,7 +157,9 @@ def test_an_answer_is_a_header_and_arrays_and_can_be_given_a_state():
 
 
 def small(**fields: Any) -> Experiment:
-    return Experiment(**{"dataset": "digits", "train_size": 300, "hidden": (16,), "code_size": 2, "code": "linear", "epochs": 12} | fields)
+    return Experiment(
+        **{"dataset": "digits", "train_size": 300, "hidden": (16,), "code_size": 2, "code": "linear", "epochs": 12} | fields
+    )
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +309,33 @@ def test_a_cut_off_answer_is_set_aside_and_computed_again(engine, run):
     engine.books._answers.clear()
     assert engine.task(task_id).state == "missing" and not path.exists()
     assert done(engine, engine.compute(task, owner="a")).state == "finished"
+
+
+def test_the_latest_state_of_a_running_run_is_mapped_without_training_again(engine, run):
+    going = engine.submit(small(train_size=1_400, batch_size=16, epochs=2_000, seed=9), owner="a")
+    until(lambda: any(event.kind == "progress" and event.epoch >= 1 for event in engine.watch(going).events))
+    epoch = engine.checkpoint(going)
+    task = settled(asked("points", run=going, epoch=epoch), engine.experiment(going), (epoch,))
+    assert chain_to(engine.books, task)[0] == ()
+    waiting = engine.compute(asked("points", run=going, epoch=epoch, size=40), owner="b")
+    assert engine.task(waiting).state == "queued", "the only worker is busy"
+    engine.cancel(going, owner="a")
+    assert done(engine, waiting).numbers["epoch"] == epoch
+
+
+# ---- what is compiled ----
+
+
+def test_compiling_ends_with_its_parent_and_leaves_its_results_where_they_can_be_written(tmp_path, monkeypatch):
+    command = [sys.executable, "-m", "replearn_core.engine.compiling", "--parent", "1"]
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "numba"), "PYTHONPATH": str(ROOT)}
+    assert subprocess.run(command, env=environment, timeout=WAIT, check=False).returncode == 0
+    assert not (tmp_path / "numba").exists(), "its parent is another one, so it did nothing"
+    (tmp_path / "file").touch()
+    for name, value in (("XDG_CACHE_HOME", str(tmp_path / "file")), ("NUMBA_CACHE_DIR", "")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert projection.cache_folder.__wrapped__().parent == tmp_path
 
 
 # ---- the store ----

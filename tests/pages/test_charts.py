@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from pages.ui import charts, palette, plot
@@ -216,3 +217,9 @@ def test_every_figure_wears_the_theme_and_the_font_of_the_app(dark):
 )
 def test_numbers_have_three_significant_digits(value, text):
     assert plot.three(value) == text
+
+
+def test_a_figure_that_many_draw_hands_out_the_same_values_each_time():
+    figure = loss([run([1, 2, 4])])
+    assert figure.to_dict() is figure.to_dict()
+    assert figure.to_dict() == go.Figure(figure).to_dict()

@@ -73,6 +73,9 @@ def test_switching_the_language_keeps_every_knob_and_the_rest_of_the_link():
         {"epochs": ""},
         {"epochs": ["1", "2"]},
         {"run": "../../etc"},
+        {"six": "../../etc"},
+        {"view": "nothing"},
+        {"panel": ["curves", "code"]},
         {"run": "0" * 32},
         {"run": ["0" * 32, "1" * 32]},
         {"pins": "x,y,z"},
@@ -131,3 +134,17 @@ def test_an_error_in_one_page_gives_an_id_in_the_visitors_language_and_leaves_th
         app = opened("autoencoder", lang="zh-TW")
     assert "代號" in app.error[0].value and "secret" not in said(app)
     assert not opened("home", lang="zh-TW").error
+
+
+def test_a_link_says_the_moment_the_view_and_the_chart_and_they_stay_in_it():
+    app = opened("autoencoder", lang="en", view="activity", panel="spectrum", epoch="4")
+    assert app.segmented_control(key="view").value == "activity"
+    assert [app.query_params[name] for name in ("view", "panel", "epoch")] == ["activity", "spectrum", "4"]
+    app.segmented_control(key="view").set_value("images").run()
+    assert "view" not in app.query_params and app.query_params["epoch"] == "4"
+
+
+def test_six_runs_that_are_not_there_are_told_and_none_is_started():
+    app = opened("autoencoder", lang="en", six="0" * 32)
+    assert app.container(key="notices").text[0].value == text.said("en", "problem.unknown_run")
+    assert "six" not in app.query_params

@@ -42,7 +42,7 @@ class FilmPlayer {
     const head = element("div", "head", root);
     const heading = element("div", "heading", head);
     heading.setAttribute("role", "heading");
-    heading.setAttribute("aria-level", "3");
+    heading.setAttribute("aria-level", "2");
     const section = { root, head, heading, empty: element("div", "empty", root), grid: element("div", "grid", root), figures: new Map() };
     if (name === "features") section.choice = ["filters", "atoms"].map((feature) => this.#choice(head, feature));
     section.key = scaleKey(head);

@@ -22,8 +22,8 @@ COLOURS = ("none", "label", "held_out", "error", "density", "factor", "unit")
 MODULES = (
     *("../shared/wire.js", "../shared/server.js", "../shared/poll.js"),
     *("../shared/elements.js", "../shared/scales.js", "../shared/pictures.js", "../shared/controls.js"),
-    *("network.js", "tasks.js", "codes.js", "columns.js", "raster.js", "placement.js", "map.js", "decoding.js"),
-    *("timeline.js", "pad.js", "parts.js", "latent.js"),
+    *("network.js", "tasks.js", "codes.js", "pixels.js", "columns.js", "raster.js", "looks.js", "placement.js", "map.js"),
+    *("decoding.js", "timeline.js", "pad.js", "parts.js", "latent.js"),
 )
 TEXT_KEYS = (
     *("tools", "tool_move", "tool_box", "tool_lasso", "zoom_in", "zoom_out", "zoom_fit"),

@@ -1,12 +1,15 @@
 // The points' attributes: what they are coloured by, which of them are filtered out, and which ones a search finds.
 
 import { digits, say } from "../shared/scales.js";
+import { bytesOf } from "./pixels.js";
 
 export const POINT_ARRAYS = ["index", "images", "samples", "labels", "factors", "error", "density", "held_out"];
 const STEPS = 64; // colours of a continuous scale
 
 /** All that is known of the points, by row. `source`: the "points" task. */
 export class Columns {
+  static UNLABELLED = 255;
+
   constructor(source, { classes, factors }) {
     Object.assign(this, { source, classes, factors });
   }
@@ -73,7 +76,7 @@ export class Columns {
       const present = new Map();
       for (let row = 0; row < this.count; row++) {
         const label = values(row);
-        of[row] = label < 0 ? 255 : label % 255;
+        of[row] = label < 0 ? Columns.UNLABELLED : label % Columns.UNLABELLED;
         if (label >= 0) present.set(label, (present.get(label) ?? 0) + 1);
       }
       return { of, kind: "classes", present: new Map([...present].sort(([a], [b]) => a - b)) };
@@ -139,6 +142,31 @@ export class Columns {
       .filter((name) => name && !Columns.categorical(name) && this.values(name))
       .map((name) => say(texts, "value", { name: this.title(name, texts), value: digits(this.values(name)(row)) }));
     return { head, lines };
+  }
+
+  /** What the tooltip says of a point (or null: of a place between them) and of the picture that was `made` there. */
+  said(row, made, { decodes, extra, texts }) {
+    const { images } = this;
+    const side = images ? images.shape.slice(1) : [1, 1];
+    const size = side[0] * side[1];
+    const { head, lines } = row === null ? { head: "", lines: [] } : this.describe(row, extra, texts);
+    if (row !== null && !images) lines.push(...this.#coordinates(row));
+    return {
+      ...{ side, head, lines, far: Boolean(made?.far) },
+      data: row !== null && images ? images.data.subarray(row * size, (row + 1) * size) : null,
+      decoded: made && bytesOf(made.picture),
+      slots: images ? (decodes ? ["data", "decoded"] : ["data"]) : [],
+      note: made ? [say(texts, `how_${made.how}`), made.far && say(texts, "far")].filter(Boolean).join("\n") : "",
+    };
+  }
+
+  /** The numbers of a sample that is a point and not a picture. */
+  #coordinates(row) {
+    const { samples } = this.source.arrays;
+    if (!samples) return [];
+    const size = samples.data.length / samples.shape[0];
+    const own = samples.data.subarray(row * size, row * size + Math.min(size, 4));
+    return [`(${Array.from(own, digits).join(", ")}${size > 4 ? ", …" : ""})`];
   }
 }
 

@@ -3,21 +3,21 @@
 import { Controls } from "../shared/controls.js";
 import { element, write } from "../shared/elements.js";
 import { coloursOn, digits, say } from "../shared/scales.js";
-import { Columns, POINT_ARRAYS, steps } from "./columns.js";
+import { Columns, POINT_ARRAYS } from "./columns.js";
 import { Decoding } from "./decoding.js";
+import { STATES, sceneOf } from "./looks.js";
 import { MapView } from "./map.js";
-import { DrawPad, bytesOf, ruleFor } from "./pad.js";
-import { Legend, Toolbar, Tooltip } from "./parts.js";
-import { blend, word } from "./raster.js";
+import { DrawPad, ruleFor } from "./pad.js";
+import { Legend, Status, Toolbar, Tooltip } from "./parts.js";
 import { NetworkSource, TaskSource } from "./tasks.js";
 import { Timeline } from "./timeline.js";
 
 const SETTLED = 250; // ms without another change before Python hears of it
-const LOOKED = 700; // … of where the maps are looked at
+const THOUSANDS = new Intl.NumberFormat("en"); // 10,000 in both languages
+const LOOKED = 700; // ms without another movement before Python hears where the maps are looked at
 const MAP_GAP = 24; // CSS px between maps
+const PAD = 224; // CSS px of the drawing pad where it stands beside the maps, with the gap
 const NARROW = 300; // CSS px that a map wants at least
-const STATES = { filtered: 0, faded: 1, plain: 2, chosen: 3 };
-const RADII = [[300, 6], [1000, 4.8], [2500, 3.9], [5000, 3.2], [Infinity, 2.7]]; // CSS px, by how many points there are
 
 const explorers = new WeakMap(); // one for each place on the page, across Streamlit's reruns
 const left = new Map(); // what a visitor had chosen, for an explorer that Streamlit takes away and brings back
@@ -28,11 +28,13 @@ class Explorer {
     Object.assign(this, { maps: [], tool: "move", words: "", found: [], selected: new Set(), cursor: null, hover: null });
     Object.assign(this, { decodes: false, draws: false, drawn: null, data: null, stale: true });
     this.toolbar = new Toolbar(root, (name, value) => this.#acted(name, value));
-    this.legend = new Legend(root, (label) => this.#chooseClass(label), () => this.cleared());
-    this.grid = element("div", "maps", root);
+    this.legend = new Legend(root, (label) => this.#chooseClass(label));
+    this.body = element("div", "body", root);
+    this.grid = element("div", "maps", this.body);
+    this.pad = new DrawPad(this.body, (sample) => this.#drew(sample));
+    this.status = new Status(root, () => this.cleared());
     this.timeline = new Timeline(() => this.redraw());
     this.controls = new Controls(root, (name, index) => this.#scrubbed(name, index));
-    this.pad = new DrawPad(root, (sample) => this.#drew(sample));
     this.notice = element("div", "notice", root);
     this.notice.setAttribute("role", "status");
     this.help = element("div", "caption help", root);
@@ -270,6 +272,7 @@ class Explorer {
     else if (name === "found") this.enclosed(null, this.found.filter((row) => this.shown(row)), false);
     else if (name === "decode") this.decodes = !this.decodes;
     else if (name === "draw") this.draws = !this.draws;
+    if (["decode", "draw"].includes(name)) this.net?.forgive();
     if (!["zoom", "fit", "next"].includes(name)) this.changed();
   }
 
@@ -315,7 +318,7 @@ class Explorer {
     const whole = how === "all";
     if (whole) this.#frame(width);
     if (this.stale) this.#scene();
-    this.#film();
+    if (whole) this.#film();
     for (const map of this.maps) {
       if (!whole && !map.dirty) continue;
       map.dirty = false;
@@ -328,8 +331,13 @@ class Explorer {
   #frame(width) {
     const { texts, colours, root } = this;
     for (const name of ["muted", "accent", "hairline", "panel"]) root.style.setProperty(`--${name}`, colours[name]);
-    const across = Math.max(1, Math.min(this.maps.length, Math.floor((width + MAP_GAP) / (NARROW + MAP_GAP))));
-    const own = Math.floor((width - (across - 1) * MAP_GAP) / across);
+    const fitting = (room) => Math.max(1, Math.min(this.maps.length, Math.floor((room + MAP_GAP) / (NARROW + MAP_GAP))));
+    // Beside the maps where they keep their places: one sees the drawing move on the map while drawing.
+    const beside = this.#padOn && width > NARROW + PAD && fitting(width - PAD) === fitting(width);
+    this.body.classList.toggle("beside", beside);
+    const room = width - (beside ? PAD : 0);
+    const across = fitting(room);
+    const own = Math.floor((room - (across - 1) * MAP_GAP) / across);
     this.grid.style.gridTemplateColumns = `repeat(${across}, minmax(0, 1fr))`;
     const height = Math.round(Math.max(280, Math.min(this.maps.length > 1 ? 420 : 540, own * (across > 1 ? 0.9 : width < 480 ? 1 : 0.6))));
     this.maps.forEach((map) => {
@@ -361,61 +369,20 @@ class Explorer {
   /** What each point looks like; made anew when colour, filter, selection, search or theme change. */
   #scene() {
     this.stale = false;
-    const { columns, colours, data } = this;
-    const count = columns.count || this.maps.find((map) => map.placement)?.placement.count || 0;
-    const coloured = columns.count ? columns.colours(data.colour) : { of: new Uint8Array(count), kind: "none" };
-    const passes = columns.count ? columns.passing(data.filters) : new Uint8Array(count).fill(1);
-    const chosen = new Uint8Array(count);
-    for (const row of [...this.selected, ...this.found]) if (row < count) chosen[row] = 1;
-    const some = this.selected.size + this.found.length > 0;
-    const states = new Uint8Array(count);
-    const kinds = new Uint16Array(count);
-    const looks = [];
-    const sorted = [[], [], [], []];
-    const look = this.#looks(coloured);
-    for (let row = 0; row < count; row++) {
-      const state = !passes[row] ? STATES.filtered : chosen[row] ? STATES.chosen : some ? STATES.faded : STATES.plain;
-      const colour = state === STATES.filtered ? 0 : coloured.of[row];
-      const kind = state * 256 + colour;
-      states[row] = state;
-      kinds[row] = kind;
-      looks[kind] ??= look(colour, state);
-      sorted[state].push(row);
-    }
-    const radius = RADII.find(([most]) => count <= most)[1];
-    this.scene = { states, kinds, looks, order: Uint32Array.from(sorted.flat()), radius, paper: word(colours.background) };
-    this.#legend(coloured, sorted[STATES.filtered].length, look);
+    const { columns, colours, data, selected, found } = this;
+    const unlabelled = this.maps.find((map) => map.placement)?.placement.count ?? 0;
+    Object.assign(this, sceneOf({ columns, colours, data, chosen: [...selected, ...found], count: columns.count || unlabelled }));
+    this.#legend();
     this.maps.forEach((map) => (map.dirty = true));
   }
 
-  /** (colour, state) -> {shape, fill, edge, edgeWidth, size}. */
-  #looks(coloured) {
-    const { colours, data } = this;
-    const hues = data.classes[colours.dark ? "dark" : "light"];
-    this.stops = steps(coloured.kind === "signed" ? colours.signedScale : colours.magnitudeScale, coloured.count ?? 1);
-    const continuous = ["magnitude", "signed"].includes(coloured.kind);
-    const paper = colours.background;
-    return (colour, state) => {
-      if (state === STATES.filtered) return { shape: "circle", fill: blend(colours.muted, paper, 0.22), edge: "", edgeWidth: 0, size: 0.75 };
-      let shape = "circle";
-      let fill = coloured.kind === "none" || colour === 255 ? colours.muted : "";
-      if (!fill && coloured.kind === "classes") [fill, shape] = [hues[colour % hues.length], data.symbols[colour % data.symbols.length]];
-      fill ||= this.stops[colour];
-      if (state === STATES.faded) return { shape, fill: blend(fill, paper, 0.28), edge: "", edgeWidth: 0, size: 0.9 };
-      const ratio = window.devicePixelRatio || 1;
-      if (state === STATES.chosen) return { shape, fill, edge: colours.text, edgeWidth: 1.25 * ratio, size: 1.3 };
-      // A continuous scale has colours near the page's own: an edge of the text's colour keeps them apart.
-      const edge = continuous ? blend(fill, colours.text, 0.6) : blend(paper, fill, 0.75);
-      return { shape, fill, edge, edgeWidth: (continuous ? 0.75 : 0.6) * ratio, size: 1 };
-    };
-  }
-
-  #legend(coloured, filtered, look) {
-    const name = (label) => (this.data.colour === "held_out" ? say(this.texts, label ? "held_out" : "training") : this.columns.className(label));
-    const title = coloured.kind === "none" ? "" : this.columns.title(this.data.colour, this.texts);
-    const swatch = (label) => look(label % 255, STATES.plain);
-    this.legend.show({ title, coloured, look: swatch, stops: this.stops, name, selected: this.selected.size, filtered }, this.texts);
-    this.legend.root.hidden = !this.columns.count;
+  #legend() {
+    const { columns, coloured, data, look, stops, texts } = this;
+    const name = (label) => (data.colour === "held_out" ? say(texts, label ? "held_out" : "training") : columns.className(label));
+    const title = coloured.kind === "none" ? "" : columns.title(data.colour, texts);
+    this.legend.show({ title, coloured, look: (label) => look(label % 255, STATES.plain), stops, name }, texts);
+    this.status.show(this.selected.size, this.filtered, texts);
+    this.legend.root.hidden = this.status.root.hidden = !columns.count;
   }
 
   #film() {
@@ -441,7 +408,7 @@ class Explorer {
       map.say(drawable ? null : this.#state(map), source.state === "running" ? source.progress : null);
       const value = placement?.film ? source.arrays.trustworthiness?.data[this.timeline.index] : undefined;
       const trust = Number.isFinite(value) && say(texts, "trustworthiness", { value: digits(value) });
-      write(map.caption, [spec.caption, drawable && say(texts, "points", { count }), trust].filter(Boolean).join("\u00a0· "));
+      write(map.caption, [spec.caption, drawable && say(texts, "points", { count: THOUSANDS.format(count) }), trust].filter(Boolean).join("\u00a0· "));
       map.name(say(texts, "map_label", { title: spec.title, count, selected: this.selected.size }), spec.title, texts);
     }
   }
@@ -465,46 +432,27 @@ class Explorer {
   }
 
   #tip() {
-    const { hover, texts, columns } = this;
+    const { hover, columns, texts } = this;
     const decodes = this.decodes && this.decoding && columns.images;
-    if (!hover || !this.scene || (hover.row === null && !decodes)) return this.tooltip.hide();
+    const made = !hover || !decodes ? null : hover.place ? this.decoding.at(hover.map, hover.place) : this.decoding.of(hover.row);
+    if (!this.scene || !hover || (hover.row === null && !made)) return this.tooltip.hide();
     const { map, row } = hover;
-    let made = null;
-    if (decodes && (hover.place || row !== null)) made = hover.place ? this.decoding.at(map, hover.place) : this.decoding.of(row);
-    this.made = made;
-    if (row === null && !made) return this.tooltip.hide();
-    const { images } = columns;
-    const side = images ? images.shape.slice(1) : [1, 1];
-    const size = side[0] * side[1];
-    const { head, lines } = row === null ? { head: "", lines: [] } : columns.describe(row, this.data.colour, texts);
-    if (row !== null && !images) lines.push(...this.#coordinates(row));
-    const said = {
-      data: row !== null && images ? images.data.subarray(row * size, (row + 1) * size) : null,
-      decoded: made && bytesOf(made.picture),
-      slots: images ? (decodes ? ["data", "decoded"] : ["data"]) : [],
-      note: made ? [say(texts, `how_${made.how}`), made.far && say(texts, "far")].filter(Boolean).join("\n") : "",
-      far: Boolean(made?.far),
-    };
     if (hover.follow) [hover.x, hover.y] = [map.xs[row] / map.ratio, map.ys[row] / map.ratio];
     const frame = this.root.getBoundingClientRect();
     const stage = map.over.getBoundingClientRect();
-    const [x, y] = [hover.x + stage.left - frame.left, hover.y + stage.top - frame.top];
-    return this.tooltip.show({ ...said, side, head, lines }, x, y, texts, this.colours);
+    const said = columns.said(row, made, { decodes, extra: this.data.colour, texts });
+    return this.tooltip.show(said, hover.x + stage.left - frame.left, hover.y + stage.top - frame.top, texts, this.colours);
   }
 
-  /** The numbers of a sample that is a point and not a picture. */
-  #coordinates(row) {
-    const { samples } = this.points.arrays;
-    if (!samples) return [];
-    const size = samples.data.length / samples.shape[0];
-    const own = samples.data.subarray(row * size, row * size + Math.min(size, 4));
-    return [`(${Array.from(own, digits).join(", ")}${size > 4 ? ", …" : ""})`];
+  get #padOn() {
+    const { images } = this.columns;
+    return Boolean(this.draws && this.decoding && images && images.shape[1] === images.shape[2]);
   }
 
   #pad() {
     const { images } = this.columns;
-    this.pad.root.hidden = !(this.draws && this.decoding && images && images.shape[1] === images.shape[2]);
-    if (this.pad.root.hidden) return;
+    this.pad.root.hidden = !this.#padOn;
+    if (!this.#padOn) return;
     const side = images.shape[1];
     const exact = this.maps.every((map) => map.placement && this.decoding.exact(map));
     const note = !this.drawn ? "pad_empty" : exact ? "pad_exact" : "pad_between";

@@ -207,7 +207,8 @@ export class MapView {
     over.onpointermove = (event) => this.#move(event);
     over.onpointerup = (event) => this.#up(event);
     over.onpointercancel = (event) => this.#cancel(event);
-    over.onpointerleave = () => !this.pointers.size && this.host.hovered(this, null, null);
+    // A finger that is lifted leaves too, but what it touched stays on show.
+    over.onpointerleave = (event) => event.pointerType === "mouse" && !this.pointers.size && this.host.hovered(this, null, null);
     over.ondblclick = () => this.fit();
     over.oncontextmenu = (event) => this.placement?.spatial && event.preventDefault();
     over.onkeydown = (event) => this.#key(event);

@@ -1,8 +1,8 @@
 // The drawing pad: what a visitor draws becomes a sample like those of the data set.
 
 import { describe, element, write } from "../shared/elements.js";
-import { drawTiles } from "../shared/pictures.js";
 import { say } from "../shared/scales.js";
+import { bytesOf, drawPicture } from "./pixels.js";
 
 const SHEET = 280; // pixels of the drawing itself, however large it is shown
 const PEN = 24;
@@ -50,17 +50,6 @@ export function laid(ink, side, rule) {
     made[pixel] = sum / (SAMPLES * SAMPLES);
   }
   return made;
-}
-
-/** Values in [0, 1] as bytes. */
-export function bytesOf(values) {
-  return Uint8Array.from(values, (value) => Math.round(255 * Math.max(0, Math.min(1, value))));
-}
-
-/** One small picture, magnified by whole device pixels to about `size` CSS pixels. bytes: rows × columns. */
-export function drawPicture(canvas, bytes, side, size, colours) {
-  const factor = Math.max(1, Math.round((size * (window.devicePixelRatio || 1)) / Math.max(...side)));
-  drawTiles(canvas, [{ bytes, colours: colours.grey }], { columns: 1, count: 1, side, factor, gap: 0 }, colours.hairline);
 }
 
 /** Calls `drew(sample or null)` after each stroke's every movement. */

@@ -2,7 +2,7 @@
 
 import { element, write } from "../shared/elements.js";
 import { digits, say } from "../shared/scales.js";
-import { drawPicture } from "./pad.js";
+import { drawPicture } from "./pixels.js";
 import { marker } from "./raster.js";
 
 const MOST_CLASSES = 30; // in the legend; more are counted
@@ -91,7 +91,7 @@ export class Toolbar {
 
 /** What the colours mean; a class is a button that selects all of it. */
 export class Legend {
-  constructor(parent, chosen, cleared) {
+  constructor(parent, chosen) {
     this.chosen = chosen;
     this.root = element("div", "legend", parent);
     this.title = element("span", "legend-title", this.root);
@@ -101,16 +101,10 @@ export class Legend {
     this.bar = element("span", "bar", this.scale);
     this.high = element("span", "", this.scale);
     this.more = element("span", "", this.root);
-    this.gap = element("span", "gap", this.root);
-    this.count = element("span", "count", this.root);
-    this.count.setAttribute("role", "status");
-    this.clear = element("button", "plain", this.root);
-    this.clear.type = "button";
-    this.clear.onclick = cleared;
   }
 
   /** coloured: as Columns.colours made it; look(label) -> {shape, fill}; stops: of the scale; name(label) -> text. */
-  show({ title, coloured, look, stops, name, selected, filtered }, texts) {
+  show({ title, coloured, look, stops, name }, texts) {
     write(this.title, title);
     const classes = coloured.kind === "classes" ? [...coloured.present] : [];
     this.#classes(classes.slice(0, MOST_CLASSES), look, name, texts);
@@ -121,10 +115,6 @@ export class Legend {
       write(this.low, digits(coloured.low));
       write(this.high, digits(coloured.high));
     }
-    const parts = [selected && say(texts, "selected", { count: selected }), filtered && say(texts, "filtered", { count: filtered })];
-    write(this.count, parts.filter(Boolean).join("\u00a0· "));
-    write(this.clear, say(texts, "clear"));
-    this.clear.hidden = !selected;
   }
 
   #classes(classes, look, name, texts) {
@@ -147,6 +137,25 @@ export class Legend {
       button.setAttribute("aria-label", button.title);
       button.onclick = () => this.chosen(label);
     }
+  }
+}
+
+/** How many are chosen and how many filtered out; stands below the maps, so that these never move. */
+export class Status {
+  constructor(parent, cleared) {
+    this.root = element("div", "status", parent);
+    this.count = element("span", "count", this.root);
+    this.count.setAttribute("role", "status");
+    this.clear = element("button", "plain", this.root);
+    this.clear.type = "button";
+    this.clear.onclick = cleared;
+  }
+
+  show(selected, filtered, texts) {
+    const parts = [selected && say(texts, "selected", { count: selected }), filtered && say(texts, "filtered", { count: filtered })];
+    write(this.count, parts.filter(Boolean).join("\u00a0· "));
+    write(this.clear, say(texts, "clear"));
+    this.clear.hidden = !selected;
   }
 }
 

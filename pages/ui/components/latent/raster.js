@@ -46,9 +46,12 @@ export function marker(name, r) {
 
 const stamps = new Map();
 
-/** A marker's pixels, cached. `look`: {shape, fill, edge, edgeWidth}; radius in device pixels. */
-function stampOf(look, radius) {
-  const key = `${look.shape} ${look.fill} ${look.edge} ${look.edgeWidth} ${radius}`;
+/**
+ * A marker's pixels, cached: those that cover what is below, and those of its rim that mix with it; each with its distance from the
+ * marker's own pixel in an image `wide` pixels wide. `look`: {shape, fill, edge, edgeWidth}; radius in device pixels.
+ */
+function stampOf(look, radius, wide) {
+  const key = `${look.shape} ${look.fill} ${look.edge} ${look.edgeWidth} ${radius} ${wide}`;
   if (stamps.has(key)) return stamps.get(key);
   if (stamps.size > 4000) stamps.clear();
   const half = Math.min(MARGIN, Math.ceil(1.45 * radius + look.edgeWidth + 1));
@@ -64,9 +67,21 @@ function stampOf(look, radius) {
   }
   context.fillStyle = look.fill;
   context.fill(path);
-  const made = { half, side, pixels: new Uint32Array(context.getImageData(0, 0, side, side).data.buffer) };
+  const made = sorted(new Uint32Array(context.getImageData(0, 0, side, side).data.buffer), side, half, wide);
   stamps.set(key, made);
   return made;
+}
+
+function sorted(pixels, side, half, wide) {
+  const [solid, rim] = [[], []];
+  pixels.forEach((ink, k) => {
+    const away = (Math.floor(k / side) - half) * wide + (k % side) - half;
+    if (ink >>> 24 === 255) solid.push([away, ink]);
+    else if (ink >>> 24) rim.push([away, ink]);
+  });
+  const split = (list) => [Int32Array.from(list, ([away]) => away), Uint32Array.from(list, ([, ink]) => ink)];
+  const [[solidAt, solidInk], [rimAt, rimInk]] = [split(solid), split(rim)];
+  return { solidAt, solidInk, rimAt, rimInk };
 }
 
 /** A canvas that shows markers. */
@@ -95,16 +110,10 @@ export class Raster {
       const i = order[place];
       const [x, y] = [xs[i] | 0, ys[i] | 0];
       if (!(xs[i] >= 0 && ys[i] >= 0 && x < width && y < height)) continue; // NaN too
-      const { half, side, pixels } = own[kinds[i]];
-      let at = (y + MARGIN - half) * wide + x + MARGIN - half;
-      for (let row = 0, k = 0; row < side; row++, at += wide - side) {
-        for (let column = 0; column < side; column++, at++, k++) {
-          const ink = pixels[k];
-          const cover = ink >>> 24;
-          if (cover === 255) words[at] = ink;
-          else if (cover) words[at] = mixed(ink, words[at], cover);
-        }
-      }
+      const { solidAt, solidInk, rimAt, rimInk } = own[kinds[i]];
+      const at = (y + MARGIN) * wide + x + MARGIN;
+      for (let k = 0; k < solidAt.length; k++) words[at + solidAt[k]] = solidInk[k];
+      for (let k = 0; k < rimAt.length; k++) words[at + rimAt[k]] = mixed(rimInk[k], words[at + rimAt[k]], rimInk[k] >>> 24);
     }
     this.context.putImageData(this.image, -MARGIN, -MARGIN);
   }

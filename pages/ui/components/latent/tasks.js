@@ -52,9 +52,14 @@ export class NetworkSource {
     Object.assign(this, { run, changed, state: "off", network: null });
   }
 
+  /** After a failure another press of the button tries again. */
+  forgive() {
+    if (this.state === "failed") this.state = "off";
+  }
+
   /** Fetches experiment and weights, once. inputs: numbers in one sample. */
   async load(inputs) {
-    if (["loading", "ready"].includes(this.state)) return;
+    if (this.state !== "off") return;
     this.state = "loading";
     try {
       const run = `api/runs/${encodeURIComponent(this.run.id)}`;

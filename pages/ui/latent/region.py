@@ -1,0 +1,232 @@
+"""The part of the explorer that moves: the canvas, how its maps stand, and one panel below it; polls only while something goes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import errors, live, plot, runs, session, text
+from pages.ui.components.latent import TEXT_KEYS, Filter, MapSpec, RunSpec, latent
+from pages.ui.latent import asking, knobs, panels
+from pages.ui.latent import look as looks
+from pages.ui.latent.asking import Asked
+from pages.ui.latent.look import Look
+from pages.ui.text import t
+from replearn_core import engine
+from replearn_core.engine import RunView
+
+CANVAS = "latent_canvas"  # the component's key
+MOVING = "latent.moving"  # whether the region polls
+POLL = 0.5  # seconds
+LAB = str(Path(__file__).resolve().parents[2] / "autoencoder.py")
+
+
+def show(view: RunView) -> None:
+    """The region of this run; a change of whether it has to poll draws the page anew."""
+    moving = bool(session.get(MOVING))
+    st.fragment(_region, run_every=POLL if moving else None, key="latent_region")(view.run_id, moving, view.live)
+
+
+def _region(run_id: str, was_moving: bool, was_live: bool) -> None:
+    with errors.contained("latent"):
+        view, look = runs.history(run_id), looks.now()
+        if view.live != was_live or look.run != run_id:
+            st.rerun()
+        shown, coming = asking.follow(look, view)
+        scene = Scene(shown or look, view, asks=shown is not None)
+        if coming is not None:
+            later = Scene(coming, view)
+            if not later.live:
+                asking.arrived(coming)
+        _head(view, scene)
+        _canvas(scene)
+        below = panels.show(scene) if scene.points.finished else ()
+        asked = [*scene.all, *(later.all if coming is not None else ()), *below]
+        asking.leave(frozenset(one.task_id for one in asked))
+        moving = any(one.live for one in asked) or (view.live and looks.may_work()) or engine.current() is None
+        looks.write_link()
+        if moving != was_moving:
+            session.put(MOVING, moving)
+            st.rerun()
+
+
+class Scene:
+    """All that one look shows of one run: its points and its maps as they stand."""
+
+    def __init__(self, look: Look, view: RunView, *, asks: bool = True):
+        self.look, self.view, self.experiment = look, view, view.experiment
+        self.asks = asks
+        names = knobs.maps_of(look, view.experiment)
+        self.names = [name for name in names if look.view == "maps" or name != names[0]]
+        samples = look.samples()
+        ask = asking.question if asks else _waits
+        self.points = ask(look, view, "points", **samples)
+        self.maps = {name: ask(look, view, "map", **_options(look, name)) for name in self.names}
+        self.film: Asked | None = None
+        if look.view == "film":
+            self.film = ask(replace(look, epoch=None), view, "film", **_film_options(look, names[0]))
+
+    @property
+    def all(self) -> list[Asked]:
+        return [self.points, *self.maps.values(), *([self.film] if self.film else [])]
+
+    @property
+    def live(self) -> bool:
+        return any(one.live for one in self.all)
+
+    @property
+    def new(self) -> bool:
+        """Whether something is left that nobody has computed yet, and that this page must not begin by itself."""
+        return any(one.new for one in self.all)
+
+    @property
+    def failed(self) -> list:
+        return [one.failed for one in self.all if one.failed is not None]
+
+    def rows(self) -> list[int]:
+        """The rows selected, those that there are."""
+        count = len(self.points.arrays.get("index", ()))
+        return [row for row in self.look.selected if row < count]
+
+
+def _waits(look: Look, view: RunView, kind: str, **options: float | str) -> Asked:
+    """Before a run's first whole epoch nothing is asked."""
+    return asking.waiting(kind)
+
+
+def _options(look: Look, name: str) -> dict[str, float | str]:
+    source, method = name.split(":")
+    return {"source": source, "method": method, **look.knobs()}
+
+
+def _film_options(look: Look, name: str) -> dict[str, float | str]:
+    """A film has two dimensions; what no film can be made of becomes UMAP."""
+    method = name.split(":")[1]
+    return {**look.knobs(), "dimensions": 2, "method": method if method in ("code", "pca", "umap") else "umap"}
+
+
+# ---- above the canvas ----
+
+
+def _head(view: RunView, scene: Scene) -> None:
+    """How the run stands, where it is not simply finished; and the button where something waits for the visitor."""
+    if view.state not in ("finished", "stopped"):
+        live.state_line(view)
+        if view.live:
+            st.caption(t("explorer.follows" if looks.may_work() else "explorer.would_follow"))
+    if scene.new:
+        with st.container(border=True, key="latent_invite", horizontal=True, vertical_alignment="center"):
+            st.markdown(t("explorer.invite_some" if any(one.finished for one in scene.all) else "explorer.invite"))
+            st.button(t("explorer.draw"), key="latent_draw", type="primary", icon=":material/scatter_plot:", on_click=looks.start)
+    if scene.failed:
+        st.button(t("explorer.again"), key="latent_again", icon=":material/replay:", on_click=asking.again, args=(scene.failed,))
+
+
+# ---- the canvas ----
+
+
+def _canvas(scene: Scene) -> None:
+    look, points, experiment = scene.look, scene.points, scene.experiment
+    if points.problem is not None:
+        st.text(text.problem(points.problem))
+        return
+    if points.new and not any(one.finished for one in scene.maps.values()):
+        return
+    specs = [_film_spec(scene)] if scene.film else []
+    specs += [_map_spec(name, asked, scene) for name, asked in scene.maps.items()]
+    latent(
+        specs,
+        points_task=points.task_id,
+        texts=texts(),
+        key=CANVAS,
+        run=_network(scene),
+        colour=knobs.shown_colour(experiment, look),
+        filters=_filters(look, points.arrays),
+        selection=_imposed(scene),
+        class_names=knobs.class_names(experiment),
+        factor_names=knobs.factor_names(experiment),
+        decode=look.decode,
+        on_change=_picked,
+    )
+
+
+def _imposed(scene: Scene) -> Sequence[int] | None:
+    """A selection from a link or a button. Points of another epoch are new points to the canvas, so it is told again."""
+    points = session.get("latent.points_drawn")
+    session.put("latent.points_drawn", scene.points.task_id)
+    imposed = session.get(looks.IMPOSED)
+    if points not in (None, scene.points.task_id) and scene.look.selected:
+        looks.impose(scene.look.selected)
+        imposed = session.get(looks.IMPOSED)
+    return imposed
+
+
+def _picked() -> None:
+    """The visitor chose something on the canvas, which is a wish to see more of it."""
+    from pages.ui.components.latent import valid_state
+
+    said = session.get(CANVAS)
+    state = valid_state(getattr(said, "picked", None), {})
+    session.put(looks.IMPOSED, None)
+    looks.put(replace(looks.now(), selected=state.selected))
+    looks.start()
+
+
+def _network(scene: Scene) -> RunSpec | None:
+    """The weights in the browser are those of the codes on screen; None where the store does not keep that epoch's."""
+    running, epoch = engine.current(), scene.points.numbers.get("epoch")
+    if running is None or scene.look.run is None or epoch is None:
+        return None
+    return RunSpec(scene.look.run, int(epoch)) if _keeps(scene.look.run, int(epoch)) else None
+
+
+def _keeps(run_id: str, epoch: int) -> bool:
+    running = engine.current()
+    try:
+        return running is not None and running.weights(run_id, epoch) is not None
+    except Exception as error:  # noqa: BLE001 - damaged weights: no decoding, and the maps stay
+        errors.log.warning("weights of %s cannot be read: %s", run_id, type(error).__name__)
+        return False
+
+
+def _map_spec(name: str, asked: Asked, scene: Scene) -> MapSpec:
+    title = knobs.map_title(name, scene.experiment)
+    kind = "code" if name == "run:code" else "map"
+    trouble = text.problem(asked.problem) if asked.problem else t("explorer.not_drawn") if asked.new else ""
+    return MapSpec(asked.task_id, title, kind, caption=caption(asked.numbers), trouble=trouble)
+
+
+def _film_spec(scene: Scene) -> MapSpec:
+    asked = scene.film
+    assert asked is not None
+    trouble = text.problem(asked.problem) if asked.problem else t("explorer.not_drawn_film") if asked.new else ""
+    return MapSpec(asked.task_id, t("explorer.film_title"), "film", trouble=trouble)
+
+
+def caption(numbers: Mapping[str, float]) -> str:
+    """What stands under a map: how far to trust it, in four numbers."""
+    parts = []
+    for name in ("trustworthiness", "continuity"):
+        if name in numbers:
+            parts.append(f"{t(f'measure.{name}')}\u00a0{plot.three(numbers[name])}")
+    if "knn_accuracy" in numbers:
+        parts.append(f"{t('explorer.knn')}\u00a0{t('measure.percent', n=plot.three(100 * numbers['knn_accuracy']))}")
+    if "intrinsic_dimension" in numbers:
+        parts.append(f"{t('explorer.intrinsic')}\u00a0{plot.three(numbers['intrinsic_dimension'])}")
+    return " · ".join(parts)
+
+
+def _filters(look: Look, arrays: Mapping[str, np.ndarray]) -> list[Filter]:
+    filters = [Filter("label", look.classes)] if look.classes else []
+    if look.errors != (0, 100) and "error" in arrays:
+        low, high = (float(np.percentile(arrays["error"], share)) for share in look.errors)
+        filters.append(Filter("error", low=low, high=high))
+    return filters
+
+
+def texts() -> Mapping[str, str]:
+    """The canvas's sentences with their places for numbers unfilled: it fills them in the browser."""
+    words = text.catalogue(text.language())
+    return {name: words[f"latent.{name}"] for name in TEXT_KEYS}
