@@ -1,8 +1,8 @@
 """The latent canvas: pictures a second while panning, zooming and decoding with 10,000 points, and how many bytes a map weighs.
 
-Method: `tests/browser/latent_app.py` serves 10,000 made-up points (28×28 pictures, a 784-256-32 network) to a real Chromium without
-a graphics card, as the tests run it. Each animation frame gets one pointer event; counted are the pictures that were drawn, not the
-events. A screen refreshes 60 times a second here, so 60 is the most that can be reached. Nothing is asserted here.
+Method: `tests/browser/latent_app.py` serves 10,000 made-up points (28×28 pictures, a 784-256-32 network) to a real Chromium
+without a graphics card, as the tests run it. Each animation frame gets one pointer event; counted are the pictures that were
+drawn, not the events. A screen refreshes 60 times a second here, so no more can be reached. Nothing is asserted here.
 """
 
 import json
@@ -105,7 +105,10 @@ def measure(page: Page) -> list[list[str]]:
     hovered = driven(canvas, "hover")
     weights = json.loads(urllib.request.urlopen(f"{ADDRESS}/api/test/counts").read())["sent"]
     return [
-        *[[f"pictures a second: {how}", spread(found["points"], 1), promised(found["points"], 60)] for how, found in moved.items()],
+        *[
+            [f"pictures a second: {how}", spread(found["points"], 1), promised(found["points"], 60)]
+            for how, found in moved.items()
+        ],
         *[[f"… work for one of them, ms: {how}", spread(found["work"], 1), ""] for how, found in moved.items()],
         ["decoded pictures a second (784-256-32, interpolated)", spread(hovered["decoded"], 1), promised(hovered["decoded"], 30)],
         ["… work for one of them, ms", spread(hovered["work"], 1), ""],
@@ -136,7 +139,11 @@ def payload(sent: dict[str, int]) -> list[list[str]]:
     places = next(size for name, size in sent.items() if name.startswith("large?"))
     codes = next(size for name, size in sent.items() if name.endswith("?codes"))
     return [
-        [f"map of {POINTS:,} points with its columns, kB", f"{(columns + places) / 1000:.0f}", verdict((columns + places) / 1000, "below", 400)],
+        [
+            f"map of {POINTS:,} points with its columns, kB",
+            f"{(columns + places) / 1000:.0f}",
+            verdict((columns + places) / 1000, "below", 400),
+        ],
         ["their pictures, kB", f"{POINTS * PICTURE / 1000:,.0f}", ""],
         ["for decoding: codes and weights, kB", f"{codes / 1000:,.0f} and {sent['weights large'] / 1000:,.0f}", ""],
     ]

@@ -304,7 +304,7 @@ def answer(
     if task.source == "study":
         return Answer(*properties.answer(task.kind, task.options, on_progress))
     if task.kind == "scorecard":
-        return Answer({}, properties.scorecard(subject.network, subject.data, tell=on_progress))
+        return Answer({}, properties.measure_run(subject.network, subject.data, tell=on_progress))
     o.pop("source", None)
     if task.kind == "points":
         return points(subject, **o)

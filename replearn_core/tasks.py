@@ -274,8 +274,6 @@ def check(task: Task, experiment: Experiment) -> None:
         raise CannotAnswer("problem.code_is_not_flat", "code_size", size=experiment.code_size, dimensions=2)
     if task.kind == "field" and data.shape != (2,):
         raise CannotAnswer("problem.field_needs_plane", "dataset", size=data.size)
-    if task.kind == "tangents" and experiment.code == "lista" and options["of"] == "encoder":
-        raise CannotAnswer("problem.tangents_on_lista", "of")
     total = data.test_size + experiment.samples
     for name in ("index", "a", "b"):
         if name in options and int(options[name]) >= total:

@@ -1,6 +1,7 @@
 """The buttons of the lab: the Train row, always in sight, and the tools above the picture."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
@@ -8,6 +9,8 @@ from pages.ui import runs, session, text
 from pages.ui.text import t
 from replearn_core.engine import RunView
 from replearn_core.experiment import Experiment, Problem
+
+LATENT = str(Path(__file__).resolve().parents[1] / "latent.py")
 
 
 def train_row(view: RunView, experiment: Experiment | None, reason: Problem | None) -> None:
@@ -56,6 +59,8 @@ def toolbar(view: RunView, experiment: Experiment | None) -> None:
         if pins:
             _tool("unpin", "keep_off", runs.unpin, (), False)
         _tool("six", "grid_view", runs.train_six, (), off)
+        if view.events:
+            st.page_link(LATENT, label=t("explorer.link"), icon=":material/scatter_plot:", query_params={"run": view.run_id})
 
 
 def _tool(name: str, icon: str, action: Callable[..., None], args: tuple[str, ...], disabled: bool) -> None:

@@ -239,7 +239,7 @@ def _one_of(names: Sequence[str], key: str, value: str | None, problems: list[Pr
     """One of `names`; the first where the link says nothing, or something else."""
     if value is not None and value not in names:
         problems.append(Problem("problem.unknown_choice", key, {"value": value[:40], "choices": list(names)}))
-    return value if value in names else names[0]
+    return value if value is not None and value in names else names[0]
 
 
 def _epoch(value: str | None, problems: list[Problem]) -> float | None:

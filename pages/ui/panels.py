@@ -87,14 +87,18 @@ def _spectrum(own: RunView, others: Sequence[RunView]) -> None:
 def _measures(own: RunView, others: Sequence[RunView]) -> None:
     """Every measure of the moment as a table, the pinned runs beside it; at the end of a run also those that take longer."""
     views = (own, *others)
-    columns = [runs.measures_of(view, session.get(session.EPOCH)) for view in views]
+    columns: list[dict[str, float | None]] = [_with_pca(runs.measures_of(view, session.get(session.EPOCH))) for view in views]
     names = [name for name in columns[0] if name != "samples_per_second" and text.has(f"measure.{name}")]
     table = {t("panel.measures"): [t(f"measure.{name}") for name in names]}
     for view, column in zip(views, columns, strict=True):
-        column["pca_error"] = runs.pca_error(column)
         table[runs.title_of(view)] = [measured(name, column.get(name), view) for name in names]
     with st.container(key="measures_table"):
         st.table(table, hide_index=True, border="horizontal")
+
+
+def _with_pca(found: Mapping[str, float]) -> dict[str, float | None]:
+    """PCA's error only where there is something to compare with."""
+    return {**found, "pca_error": runs.pca_error(found)} if "pca_error" in found else dict(found)
 
 
 def headline(own: RunView) -> None:
@@ -149,7 +153,8 @@ def _figure(kind: str, shown: Snapshot, cursor: float | None, lang: str, dark: b
     lines = segments(shown, lang)
     if kind == "loss":
         log_y, weighted = options
-        words = {"texts": texts, "dark": dark, "log_y": log_y, "weighted": weighted, "baseline": _baseline(views[0])}
+        baseline = _baseline(views[0])
+        words: Mapping[str, Any] = {"texts": texts, "dark": dark, "log_y": log_y, "weighted": weighted, "baseline": baseline}
         return charts.loss_curves(lines, cursor=cursor, **words), charts.describe_loss_curves(lines, cursor=cursor)
     finding = charts.describe_measure_lines(lines, kind, cursor=cursor)
     return charts.measure_lines(lines, kind, cursor=cursor, texts=texts, dark=dark), finding

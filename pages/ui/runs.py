@@ -202,7 +202,10 @@ def epoch_of(view: RunView) -> float:
 def seconds_of(view: RunView) -> float:
     """Seconds of training so far, those of the runs that this one continues among them."""
     origins = view.origins or (view.run_id,) * len(view.events)
-    ends = {origin: event.seconds for event, origin in zip(view.events, origins, strict=True) if event.kind == "progress"}
+    ends: dict[str, float] = {}
+    for event, origin in zip(view.events, origins, strict=True):
+        if event.kind == "progress":
+            ends[origin] = event.seconds  # type: ignore[union-attr]
     return float(sum(ends.values()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import comb
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from replearn_core.measures.checks import matrix, whole
@@ -33,8 +34,8 @@ def regions_of_lines(lines: ArrayLike, box: Box | None = None) -> int:
     parallel, equal and concurrent lines are told apart without a tolerance. lines (n, 3), n ≤ 100.
     ValueError: another shape, a line with a = b = 0, an empty box, NaN or Inf.
     """
-    rows = matrix("lines", lines) if len(lines) else ()
-    if len(rows) and rows.shape[1] != 3:
+    rows = matrix("lines", lines) if np.size(lines) else np.zeros((0, 3))
+    if rows.shape[1] != 3:
         raise ValueError(f"lines must have the shape (n, 3) for a·x + b·y = c, not {rows.shape}")
     if len(rows) > MOST_LINES:
         raise ValueError(f"{len(rows)} lines are more than {MOST_LINES}")

@@ -5,7 +5,7 @@ Importing this package costs NumPy and pydantic: torch and scikit-learn are impo
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -18,14 +18,15 @@ from replearn_core.properties.distributed import Distributed, lines_and_prototyp
 from replearn_core.properties.field import DenoisingField, run_field
 from replearn_core.properties.hierarchical import Hierarchical, run_hierarchical
 from replearn_core.properties.manifold import Manifold, run_manifold
-from replearn_core.properties.scorecard import readings, scorecard
+from replearn_core.properties.scorecard import measure_run, readings
 from replearn_core.properties.smooth import Boundary, Smooth, run_boundary, run_smooth
 from replearn_core.properties.sparse import Sparse, run_sparse
 from replearn_core.properties.study import Finding, Interval, Settings, Study, Tell, read_answer, silent
 
 
 class Entry(NamedTuple):
-    """A study: its settings, the function, CPU seconds of its defaults on one core of a small machine, and the claims it tests."""
+    """A study: its settings, the function, CPU seconds of its defaults on one core of a small machine, and the claims it
+    tests."""
 
     settings: type[Settings]
     run: Callable[..., Study]
@@ -76,7 +77,8 @@ def about(name: str, options: Mapping[str, Any]) -> tuple[str, int | None]:
 
 
 def estimated_seconds(name: str, options: Mapping[str, Any]) -> float:
-    """CPU seconds of a study with these options: its defaults', in proportion to seeds, epochs and training samples, and to pixels."""
+    """CPU seconds of a study with these options: its defaults', in proportion to seeds, epochs and training samples, and to
+    pixels."""
     entry = STUDIES[name]
     seconds = entry.seconds
     for key in ("seeds", "epochs", "train_size"):
@@ -94,9 +96,9 @@ def options_of(name: str) -> tuple[Knob | tuple[str, tuple[str, ...], str], ...]
         if Ge in bounds and Le in bounds:
             low, high = bounds[Ge].ge, bounds[Le].le
             symbol = rf"\text{{{field.replace('_', ' ')}}}"
-            options.append(Knob(field, symbol, float(low), float(high), float(info.default), integer=info.annotation is int))  # type: ignore[arg-type]
+            options.append(Knob(field, symbol, float(low), float(high), float(info.default), integer=info.annotation is int))
         else:
-            options.append((field, tuple(info.annotation.__args__), str(info.default)))  # type: ignore[union-attr]
+            options.append((field, get_args(info.annotation), str(info.default)))
     return tuple(options)
 
 
@@ -112,9 +114,9 @@ __all__ = [
     "answer",
     "estimated_seconds",
     "lines_and_prototypes",
+    "measure_run",
     "options_of",
     "read_answer",
     "readings",
     "run_study",
-    "scorecard",
 ]

@@ -1,4 +1,4 @@
-"""What one unit draws when it learned from natural patches, under no, weak and strong sparsity (claim C7). `run_atoms(settings)`."""
+"""What one unit draws when it learned from natural patches, under no, weak and strong sparsity (claim C7)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,20 @@ from pydantic import Field
 
 from replearn_core import measures
 from replearn_core.experiment import Experiment
-from replearn_core.properties.study import Settings, Study, Tell, decoded, difference, encoded, finding, part, signed_pictures, silent, trained
+from replearn_core.properties.study import (
+    Settings,
+    Study,
+    Tell,
+    decoded,
+    difference,
+    encoded,
+    finding,
+    finished,
+    part,
+    signed_pictures,
+    silent,
+    trained,
+)
 
 if TYPE_CHECKING:
     from replearn_core.networks import Autoencoder
@@ -24,7 +37,8 @@ ANGLES, FREQUENCIES, WIDTHS = 8, (0.1, 0.16, 0.24, 0.34), (1.2, 1.8, 2.6)  # cyc
 class Atoms(Settings):
     """code: k_sparse (the k largest survive; none: all units) or predictive (sparse coding with the L1 weight λ; none: 0).
 
-    Under an L1 penalty a plain ReLU code of unit-norm atoms loses nearly all its units on these patches, so it is no choice here.
+    Under an L1 penalty a plain ReLU code of unit-norm atoms loses nearly all its units on these patches, so it is no choice
+    here.
     """
 
     code: Literal["k_sparse", "predictive"] = "k_sparse"
@@ -53,7 +67,8 @@ def run_atoms(settings: Atoms, *, tell: Tell = silent) -> Study:
     values: dict[str, list[float]] = {}
     arrays: dict[str, np.ndarray] = {}
     scores: dict[str, list[np.ndarray]] = {strength: [] for strength in STRENGTHS}
-    runs, total = [], len(STRENGTHS) * settings.seeds
+    runs: list[str] = []
+    total = len(STRENGTHS) * settings.seeds
     for seed in settings.each_seed:
         chance = gabor_fit(smooth_noise(settings.units, data.x_train, seed))[0]
         values.setdefault("chance.gabor", []).append(float(chance.mean()))
@@ -87,7 +102,7 @@ def run_atoms(settings: Atoms, *, tell: Tell = silent) -> Study:
         finding("atoms.strong_against_chance", difference(values["strong.gabor"], values["chance.gabor"])),
         finding("atoms.locality", difference(values["none.locality"], values["strong.locality"])),
     )
-    return Study("atoms", settings, {name: tuple(one) for name, one in values.items()}, arrays, findings, tuple(runs))
+    return finished("atoms", settings, values, arrays, findings, runs)
 
 
 def experiment_of(settings: Atoms, strength: str, seed: int) -> Experiment:
@@ -117,7 +132,8 @@ def atoms_of(network: Autoencoder) -> np.ndarray:
 
 
 def smooth_noise(count: int, x: np.ndarray, seed: int) -> np.ndarray:
-    """(count, 12, 12) Gaussian noise with the data's covariance: what an atom would look like if learning found no structure but that."""
+    """(count, 12, 12) Gaussian noise with the data's covariance: what an atom would look like if learning found no structure
+    but that."""
     flat = x.reshape(len(x), -1).astype(np.float64)
     flat = flat - flat.mean(axis=0)
     drawn = np.random.default_rng(seed).normal(size=(count, len(flat))) @ flat / np.sqrt(len(flat))
@@ -130,9 +146,9 @@ def smooth_noise(count: int, x: np.ndarray, seed: int) -> np.ndarray:
 def gabor_fit(atoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(share of energy (M,), the best Gabor functions (M, 12, 12)) of atoms (M, 12, 12), mean removed; 0 for a constant atom.
 
-    max over a bank of 8 angles, 4 frequencies, 3 widths and 144 places of ‖P a‖² / ‖a‖², P the projection on the Gabor function's
-    even and odd phase. So phase and amplitude are fitted exactly, the rest to the bank's steps: a Gabor function between
-    the steps scores about 0.9. ValueError: not (M, 12, 12), NaN or Inf.
+    max over a bank of 8 angles, 4 frequencies, 3 widths and 144 places of ‖P a‖² / ‖a‖², P the projection on the Gabor
+    function's even and odd phase. So phase and amplitude are fitted exactly, the rest to the bank's steps: a Gabor function
+    between the steps scores about 0.9. ValueError: not (M, 12, 12), NaN or Inf.
     """
     flat = measures.checks.flat("atoms", atoms).astype(np.float64)
     if atoms.shape[1:] != (SIDE, SIDE):
@@ -171,7 +187,8 @@ def _bank() -> np.ndarray:
 def orientation_selectivity(atoms: np.ndarray) -> np.ndarray:
     """(M,) |Σ_f P(f) e^{2iθ(f)}| / Σ_f P(f) over the power spectrum without its mean: 1 for a grating, 0 for a round spot.
 
-    One minus the circular variance (Ringach, Shapley & Hawken 2002, J. Neurosci. 22:5639), of the spectrum in place of responses.
+    One minus the circular variance (Ringach, Shapley & Hawken 2002, J. Neurosci. 22:5639), of the spectrum in place of
+    responses.
     """
     power = np.square(np.abs(np.fft.fft2(atoms, s=(32, 32))))
     fy, fx = np.meshgrid(np.fft.fftfreq(32), np.fft.fftfreq(32), indexing="ij")
@@ -181,7 +198,8 @@ def orientation_selectivity(atoms: np.ndarray) -> np.ndarray:
 
 
 def coverage(atoms: np.ndarray) -> np.ndarray:
-    """(M,) (Σ e)² / (D Σ e²), e the squared pixels: the share of the patch that an atom covers; 1/D for one pixel, 1 when all are equal."""
+    """(M,) (Σ e)² / (D Σ e²), e the squared pixels: the share of the patch that an atom covers; 1/D for one pixel, 1 when all
+    are equal."""
     energy = np.square(atoms.reshape(len(atoms), -1).astype(np.float64))
     square = np.square(energy).sum(axis=1)
     return np.square(energy.sum(axis=1)) / np.where(square > 0, square * energy.shape[1], 1)

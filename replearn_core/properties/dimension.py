@@ -9,7 +9,7 @@ from pydantic import Field
 
 from replearn_core import measures
 from replearn_core.experiment import Experiment
-from replearn_core.properties.study import Settings, Study, Tell, difference, encoded, finding, part, silent, trained
+from replearn_core.properties.study import Settings, Study, Tell, difference, encoded, finding, finished, part, silent, trained
 
 SETS = ("digits", "glyphs", "sprites", "patches", "s_curve", "swiss_roll", "spirals")
 METHODS = ("twonn", "mle")
@@ -29,7 +29,8 @@ def run_dimension(settings: Dimension, *, tell: Tell = silent) -> Study:
     """TwoNN and MLE on samples of the embedded data sets, and on each layer of an autoencoder of the chosen one.
 
     values: `set.<name>.<method>`; `shuffled.<method>`: the chosen set with every pixel permuted over samples, so that nothing but
-    the single pixels' distributions is left; `level<i>.<method>`, level 0 the input, the last the code; `untrained.level<i>.twonn`.
+    the single pixels' distributions is left; `level<i>.<method>`, level 0 the input, the last the code;
+    `untrained.level<i>.twonn`.
     A set that cannot be had is left out. arrays: `levels` (L + 1,) widths; `layers` (S, L + 1, 2).
     """
     from replearn_core.datasets import available, load
@@ -71,7 +72,7 @@ def run_dimension(settings: Dimension, *, tell: Tell = silent) -> Study:
         finding("dimension.code_against_untrained", difference(values[code], values[f"untrained.{code}"])),
         finding("dimension.methods", difference(values["level0.twonn"], values["level0.mle"])),
     )
-    return Study("dimension", settings, {name: tuple(one) for name, one in values.items()}, arrays, findings, tuple(runs))
+    return finished("dimension", settings, values, arrays, findings, runs)
 
 
 def experiment_of(settings: Dimension, seed: int) -> Experiment:

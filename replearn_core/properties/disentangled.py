@@ -12,7 +12,19 @@ from pydantic import Field
 
 from replearn_core import measures
 from replearn_core.experiment import Experiment
-from replearn_core.properties.study import Settings, Study, Tell, as_pictures, decoded, difference, encoded, finding, part, silent, trained
+from replearn_core.properties.study import (
+    Settings,
+    Study,
+    Tell,
+    as_pictures,
+    decoded,
+    difference,
+    encoded,
+    finding,
+    part,
+    silent,
+    trained,
+)
 
 if TYPE_CHECKING:
     from replearn_core.datasets import Dataset
@@ -49,12 +61,13 @@ class Grid(NamedTuple):
 def run_disentangled(settings: Disentangled, *, tell: Tell = silent) -> Study:
     """Train 3 × seeds networks and score them. Raises datasets.Unavailable.
 
-    values: `<family>.<score>` for plain, vae, beta: mig, disentanglement, completeness, informativeness (DCI, random forest), sap,
-    one_unit and all_units (held-out accuracy of a tree that reads a factor off its best unit, off all units; mean over factors),
-    active (units that move at all), error (squared, per image).
-    arrays, for the first seed: `<family>.traversal` uint8 (K, 9, H, W); `<family>.response` (K, F): share of a unit's variance when that
-    factor alone is turned; `<family>.turn` (F, L, K): codes, in standard deviations, while one sprite's factor is turned;
-    `turn.images` uint8 (F, L, H, W), short factors repeat their last level; for all seeds `<family>.information` (S, K, F).
+    values: `<family>.<score>` for plain, vae, beta: mig, disentanglement, completeness, informativeness (DCI, random forest),
+    sap, one_unit and all_units (held-out accuracy of a tree that reads a factor off its best unit, off all units; mean over
+    factors), active (units that move at all), error (squared, per image).
+    arrays, for the first seed: `<family>.traversal` uint8 (K, 9, H, W); `<family>.response` (K, F): share of a unit's variance
+    when that factor alone is turned; `<family>.turn` (F, L, K): codes, in standard deviations, while one sprite's factor is
+    turned; `turn.images` uint8 (F, L, H, W), short factors repeat their last level; for all seeds `<family>.information` (S, K,
+    F).
     """
     from replearn_core.datasets import load
 
@@ -63,7 +76,8 @@ def run_disentangled(settings: Disentangled, *, tell: Tell = silent) -> Study:
     values: dict[str, list[float]] = {}
     arrays: dict[str, np.ndarray] = {"turn.images": turned(grid, as_pictures(grid.images))}
     information: dict[str, list[np.ndarray]] = {family: [] for family in FAMILIES}
-    runs, total = [], len(FAMILIES) * settings.seeds
+    runs: list[str] = []
+    total = len(FAMILIES) * settings.seeds
     for seed in settings.each_seed:
         for family in FAMILIES:
             experiment = experiment_of(settings, family, seed)
@@ -78,7 +92,9 @@ def run_disentangled(settings: Disentangled, *, tell: Tell = silent) -> Study:
             runs.append(experiment.id)
             tell(len(runs) / total)
     arrays |= {f"{family}.information": np.stack(one).astype(np.float32) for family, one in information.items()}
-    return Study("disentangled", settings, {name: tuple(one) for name, one in values.items()}, arrays, _findings(values), tuple(runs))
+    return Study(
+        "disentangled", settings, {name: tuple(one) for name, one in values.items()}, arrays, _findings(values), tuple(runs)
+    )
 
 
 def experiment_of(settings: Disentangled, family: str, seed: int) -> Experiment:
@@ -101,7 +117,8 @@ def experiment_of(settings: Disentangled, family: str, seed: int) -> Experiment:
 
 
 def complete_grid(name: str, data: Dataset) -> Grid:
-    """Every combination of the data set's factors: drawn for our sprites, put in order for dSprites, whose excerpt is complete."""
+    """Every combination of the data set's factors: drawn for our sprites, put in order for dSprites, whose excerpt is
+    complete."""
     from replearn_core.datasets import sprites
 
     if name == "sprites":
@@ -141,7 +158,8 @@ def scores(codes: np.ndarray, grid: Grid, seed: int) -> dict[str, float]:
 
 
 def readings(codes: np.ndarray, factors: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """(off the best unit, off all units): held-out accuracy of the same learner, a tree with leaves of ≥ 5 samples; mean over factors.
+    """(off the best unit, off all units): held-out accuracy of the same learner, a tree with leaves of ≥ 5 samples; mean over
+    factors.
 
     The best unit is the one that shares most information with the factor on the half that is fitted.
     """
@@ -165,7 +183,9 @@ def response(codes: np.ndarray, levels: tuple[int, ...]) -> np.ndarray:
     up separate causes has a row that sums to 1, a unit that mixes them has more; a constant unit has zeros.
     """
     if len(codes) != int(np.prod(levels)):
-        raise ValueError(f"codes has {len(codes)} rows, a complete grid of {' × '.join(map(str, levels))} has {int(np.prod(levels))}")
+        raise ValueError(
+            f"codes has {len(codes)} rows, a complete grid of {' × '.join(map(str, levels))} has {int(np.prod(levels))}"
+        )
     whole = codes.astype(np.float64).var(axis=0)  # (K,)
     spread = codes.astype(np.float64).reshape(*levels, -1)
     turned_alone = [spread.var(axis=axis).reshape(-1, codes.shape[1]).mean(axis=0) for axis in range(len(levels))]
@@ -201,7 +221,8 @@ def traversal(network: Autoencoder, codes: np.ndarray, row: int) -> np.ndarray:
 
 
 def turned(grid: Grid, rows: np.ndarray) -> np.ndarray:
-    """(F, L, *): what `rows` (N, *), in the grid's order, says while one factor of the middle sprite is turned through its levels."""
+    """(F, L, *): what `rows` (N, *), in the grid's order, says while one factor of the middle sprite is turned through its
+    levels."""
     middle, most = np.unravel_index(_middle(grid), grid.levels), max(grid.levels)
     places = np.empty((len(grid.levels), most), np.int64)
     for factor, count in enumerate(grid.levels):
@@ -219,9 +240,15 @@ def _middle(grid: Grid) -> int:
 def _findings(values: dict[str, list[float]]):
     beta, plain, vae = values["beta.mig"], values["plain.mig"], values["vae.mig"]
     overlap = float(min(beta) <= max(plain) and min(plain) <= max(beta))
-    spans = {"beta_least": min(beta), "beta_most": max(beta), "plain_least": min(plain), "plain_most": max(plain), "overlap": overlap}
+    spans = {
+        "beta_least": min(beta),
+        "beta_most": max(beta),
+        "plain_least": min(plain),
+        "plain_most": max(plain),
+        "overlap": overlap,
+    }
     return (
-        finding("disentangled.beta_against_plain", difference(beta, plain), **spans),
+        finding("disentangled.beta_against_plain", difference(beta, plain), **spans, overlap=overlap),
         finding("disentangled.beta_against_vae", difference(beta, vae)),
         finding("disentangled.price", difference(values["beta.error"], values["plain.error"])),
         finding("disentangled.one_unit", difference(values["beta.one_unit"], values["plain.one_unit"])),

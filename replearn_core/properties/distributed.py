@@ -1,4 +1,4 @@
-"""What do n units tell apart? Lines against prototypes, and unseen combinations of causes (claim C4). `run_distributed(settings)`.
+"""What do n units tell apart? Lines against prototypes, and unseen combinations of causes (claim C4).
 
 `lines_and_prototypes` counts for hand-set lines at once, with NumPy and fractions alone: the page may call it.
 """
@@ -48,9 +48,9 @@ class Counted(NamedTuple):
 def lines_and_prototypes(lines: np.ndarray, prototypes: np.ndarray, box: Box | None = (0, 0, 1, 1), grid: int = 100) -> Counted:
     """Count what n lines (n, 3), a·x + b·y = c, and m prototypes (m, 2) tell apart, and paint it on a grid over the box.
 
-    The counts are exact (`measures.regions_of_lines`); the painted grid may miss a sliver. box None: the whole plane is counted and the
-    unit square painted. A prototype is an input, so those outside the box count too. ValueError: as `regions_of_lines`, or prototypes
-    that are not (m, 2) with m ≥ 1.
+    The counts are exact (`measures.regions_of_lines`); the painted grid may miss a sliver. box None: the whole plane is
+    counted and the unit square painted. A prototype is an input, so those outside the box count too. ValueError: as
+    `regions_of_lines`, or prototypes that are not (m, 2) with m ≥ 1.
     """
     lines, prototypes = np.asarray(lines, np.float64).reshape(-1, 3), measures.checks.matrix("prototypes", prototypes)
     if prototypes.shape[1] != 2:
@@ -85,20 +85,23 @@ def patterns_told_apart(units: int, dimension: int, seed: int, points: int = POI
 
 
 def run_distributed(settings: Distributed, *, tell: Tell = silent) -> Study:
-    """n units of three kinds on sprites: one-hot (nearest of n prototypes), and an autoencoder's n sigmoid units, binary and real.
+    """n units of three kinds on sprites: one-hot (nearest of n prototypes), and an autoencoder's n sigmoid units, binary and
+    real.
 
     The codes are learned from all training pictures, without labels. A least-squares probe reads a factor off them; it is
     trained on pictures whose pair of levels (the factor's, another's) is among three of four, and tested on held-out pictures,
     of pairs that it saw and of pairs that it never saw.
     values: `<code>.seen`, `<code>.unseen` (accuracy, mean over factors), `<code>.patterns` (different codes among the held-out
-    pictures; for real, binary's), `<code>.away` (how far the 6 nearest neighbours' factors are, share of their range) for one_hot,
-    binary, real; `chance`, `random.away`; one_hot.tied: training pictures equally near.
-    arrays: `count.units`, `count.dimensions`, `count.formula` (D, N) and for each seed `count.lines`, `count.prototypes` (S, D, N) on random
-    points; `<code>.neighbours` uint8 (6, 7, H, W), a query and its neighbours; `<code>.by_factor` (S, F, 2), seen and unseen.
+    pictures; for real, binary's), `<code>.away` (how far the 6 nearest neighbours' factors are, share of their range) for
+    one_hot, binary, real; `chance`, `random.away`; one_hot.tied: training pictures equally near.
+    arrays: `count.units`, `count.dimensions`, `count.formula` (D, N) and for each seed `count.lines`, `count.prototypes` (S, D,
+    N) on random points; `<code>.neighbours` uint8 (6, 7, H, W), a query and its neighbours; `<code>.by_factor` (S, F, 2), seen
+    and unseen.
     """
     from replearn_core.datasets import load
 
     data = load("sprites", settings.train_size)
+    assert data.factors_train is not None and data.factors_test is not None
     values: dict[str, list[float]] = {}
     arrays = counted(settings)
     by_factor: dict[str, list[np.ndarray]] = {code: [] for code in CODES}
@@ -126,7 +129,9 @@ def run_distributed(settings: Distributed, *, tell: Tell = silent) -> Study:
         values.setdefault("chance", []).append(float(np.mean(1 / (data.factors_train.max(axis=0) + 1.0))))
         tell((place + 1) / settings.seeds)
     arrays |= {f"{code}.by_factor": np.array(one, np.float32) for code, one in by_factor.items()}
-    return Study("distributed", settings, {name: tuple(one) for name, one in values.items()}, arrays, _findings(values), tuple(runs))
+    return Study(
+        "distributed", settings, {name: tuple(one) for name, one in values.items()}, arrays, _findings(values), tuple(runs)
+    )
 
 
 def experiment_of(settings: Distributed, seed: int) -> Experiment:
@@ -158,7 +163,8 @@ def counted(settings: Distributed) -> dict[str, np.ndarray]:
 def codes_of(network, x_train: np.ndarray, x_test: np.ndarray, units: int, seed: int):
     """Two mappings, training and test, from each of CODES to codes (N, units) float32.
 
-    one_hot: k-means prototypes (Lloyd 1982) of the first 2,000 training pictures. binary: the real code above its training median.
+    one_hot: k-means prototypes (Lloyd 1982) of the first 2,000 training pictures. binary: the real code above its training
+    median.
     """
     from sklearn.cluster import KMeans
 
@@ -178,8 +184,9 @@ def unseen_combinations(
 ) -> np.ndarray:
     """(F, 2): accuracy of a least-squares probe for each factor, on pairs of levels that it was trained on, and on others.
 
-    The other factor of the pair is the next one; pairs with (level + other level + seed) divisible by EVERY are never trained on,
-    so that every single level is. Ridge regression on one column a class, α = 1, codes standardised on the training pictures.
+    The other factor of the pair is the next one; pairs with (level + other level + seed) divisible by EVERY are never trained
+    on, so that every single level is. Ridge regression on one column a class, α = 1, codes standardised on the training
+    pictures.
     """
     from sklearn.linear_model import RidgeClassifier
 
@@ -205,7 +212,8 @@ def patterns(codes: np.ndarray) -> float:
 
 
 def nearest(train: np.ndarray, test: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
-    """Rows of the NEIGHBOURS nearest training codes of each test code (T, 6), ties broken by chance, and how many tie for first."""
+    """Rows of the NEIGHBOURS nearest training codes of each test code (T, 6), ties broken by chance, and how many tie for
+    first."""
     gaps = np.square(test).sum(axis=1)[:, None] - 2 * test @ train.T + np.square(train).sum(axis=1)  # (T, N)
     gaps = np.round(np.maximum(gaps, 0), 5)
     ties = float((gaps == gaps.min(axis=1, keepdims=True)).sum(axis=1).mean())
@@ -214,14 +222,15 @@ def nearest(train: np.ndarray, test: np.ndarray, seed: int) -> tuple[np.ndarray,
 
 
 def away(neighbours: np.ndarray, factors: np.ndarray) -> float:
-    """Mean distance of neighbours' factors (T, k, F) from one's own (T, F): levels over their range; a nominal shape is 0 or 1 away."""
+    """Mean distance of neighbours' factors (T, k, F) from one's own (T, F): levels over their range; a nominal shape is 0 or 1
+    away."""
     gap = np.abs(neighbours - factors[:, None]).astype(np.float64)
     gap[..., 0] = gap[..., 0] > 0
     return float((gap / np.maximum([1, *factors[:, 1:].max(axis=0)], 1)).mean())
 
 
 def _findings(values: dict[str, list[float]]):
-    lost = {code: np.subtract(values[f"{code}.seen"], values[f"{code}.unseen"]) for code in CODES}
+    lost = {code: [seen - unseen for seen, unseen in zip(values[f"{code}.seen"], values[f"{code}.unseen"])] for code in CODES}
     means = {f"{code}_unseen": float(np.mean(values[f"{code}.unseen"])) for code in CODES}
     return (
         finding("distributed.unseen", difference(values["binary.unseen"], values["one_hot.unseen"]), **means),

@@ -8,7 +8,20 @@ import numpy as np
 from pydantic import Field
 
 from replearn_core.experiment import Experiment
-from replearn_core.properties.study import Settings, Study, Tell, decoded, difference, encoded, finding, interval, part, silent, trained
+from replearn_core.properties.study import (
+    Settings,
+    Study,
+    Tell,
+    decoded,
+    difference,
+    encoded,
+    finding,
+    finished,
+    interval,
+    part,
+    silent,
+    trained,
+)
 
 if TYPE_CHECKING:
     from replearn_core.networks import Autoencoder
@@ -32,8 +45,8 @@ def run_field(settings: DenoisingField, *, tell: Tell = silent) -> Study:
     """Two autoencoders that differ in their corruption only, on points of the plane, and the arrows g(f(x)) − x of each.
 
     The code is wider than the plane, so nothing but the corruption keeps the network from copying.
-    values, for plain and denoising: `<kind>.cosine`, mean cosine between the arrow and the way to the nearest training point, over
-    places of the grid that are 0.03 … 0.15 from the data; `<kind>.nearer`, share of them that one arrow brings nearer;
+    values, for plain and denoising: `<kind>.cosine`, mean cosine between the arrow and the way to the nearest training point,
+    over places of the grid that are 0.03 … 0.15 from the data; `<kind>.nearer`, share of them that one arrow brings nearer;
     `<kind>.left`, distance from the data after 25 steps of 0.3 arrows, over that before. `<kind>.length`: mean arrow.
     arrays: `grid` (576, 2), `<kind>.arrows` (576, 2), `<kind>.paths` (40, 26, 2) for the first seed; `points` (300, 2).
     """
@@ -46,7 +59,8 @@ def run_field(settings: DenoisingField, *, tell: Tell = silent) -> Study:
     judged = (away > NEAR) & (away < FAR)
     values: dict[str, list[float]] = {}
     arrays: dict[str, np.ndarray] = {"grid": grid, "points": data.x_train[:300]}
-    runs, total = [], len(KINDS) * settings.seeds
+    runs: list[str] = []
+    total = len(KINDS) * settings.seeds
     for seed in settings.each_seed:
         for kind in KINDS:
             experiment = experiment_of(settings, kind, seed)
@@ -68,7 +82,7 @@ def run_field(settings: DenoisingField, *, tell: Tell = silent) -> Study:
         finding("field.denoising_against_plain", difference(values["denoising.cosine"], values["plain.cosine"])),
         finding("field.comes_nearer", interval(1 - np.array(values["denoising.left"]))),
     )
-    return Study("field", settings, {name: tuple(one) for name, one in values.items()}, arrays, findings, tuple(runs))
+    return finished("field", settings, values, arrays, findings, runs)
 
 
 def experiment_of(settings: DenoisingField, kind: str, seed: int) -> Experiment:

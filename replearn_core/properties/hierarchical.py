@@ -13,7 +13,19 @@ from pydantic import Field
 from replearn_core import measures
 from replearn_core.experiment import Experiment
 from replearn_core.properties.dimension import untrained
-from replearn_core.properties.study import Settings, Study, Tell, as_pictures, difference, encoded, finding, part, silent, trained
+from replearn_core.properties.study import (
+    Settings,
+    Study,
+    Tell,
+    as_pictures,
+    difference,
+    encoded,
+    finding,
+    finished,
+    part,
+    silent,
+    trained,
+)
 
 if TYPE_CHECKING:
     from replearn_core.networks import Autoencoder
@@ -50,6 +62,7 @@ def run_hierarchical(settings: Hierarchical, *, tell: Tell = silent) -> Study:
     from replearn_core.datasets import load
 
     data = load(settings.dataset, settings.train_size)
+    assert data.y_test is not None
     targets = tuple(attributes(x) for x in (data.x_train, data.x_test))
     values: dict[str, list[float]] = {}
     arrays: dict[str, np.ndarray] = {}
@@ -78,11 +91,12 @@ def run_hierarchical(settings: Hierarchical, *, tell: Tell = silent) -> Study:
     arrays["cka"] = np.array(cka, np.float32)
     arrays |= {f"{prefix}probes": np.array(one, np.float32) for prefix, one in probed.items()}
     findings = _findings(values)
-    return Study("hierarchical", settings, {name: tuple(one) for name, one in values.items()}, arrays, findings, tuple(runs))
+    return finished("hierarchical", settings, values, arrays, findings, runs)
 
 
 def experiment_of(settings: Hierarchical, seed: int) -> Experiment:
     digits = settings.dataset == "digits"
+    hidden: tuple[int, ...]
     if settings.network == "conv":
         hidden = (8, 16) if settings.depth > 1 else (8,)  # 28 and 8 can be halved twice at least; no further for 28
     else:
@@ -135,7 +149,6 @@ def attributes(x: np.ndarray) -> dict[str, np.ndarray]:
 
 def probes(train: np.ndarray, test: np.ndarray, data, targets) -> dict[str, float]:
     """class: held-out accuracy; the ATTRIBUTES: held-out R², mean of their columns, at least 0. All by ridge regression, α = 1.
-
     One learner for everything, so that a difference between levels is theirs. Features standardised on the training samples.
     """
     classes = np.eye(int(data.y_train.max()) + 1)[data.y_train]
@@ -157,7 +170,8 @@ def probes(train: np.ndarray, test: np.ndarray, data, targets) -> dict[str, floa
 
 
 def class_trees(levels: list[np.ndarray], labels: np.ndarray) -> dict[str, np.ndarray]:
-    """`tree` (L + 1, C − 1, 4): average linkage (Sokal & Michener 1958) of the classes' mean activations; `tree.order` (L + 1, C).
+    """`tree` (L + 1, C − 1, 4): average linkage (Sokal & Michener 1958) of the classes' mean activations; `tree.order` (L + 1,
+    C).
 
     Each level's distances are over its largest, so that trees of levels can stand side by side.
     """
@@ -207,7 +221,8 @@ def _best(activity: np.ndarray, x: np.ndarray, level: int) -> np.ndarray:
 
 
 def receptive_patch(picture: np.ndarray, level: int, place: int) -> np.ndarray:
-    """The part of a picture (H, W) that unit `place` of a feature map sees, (r, r), r = 4, 10, 22 at level 1, 2, 3; black outside.
+    """The part of a picture (H, W) that unit `place` of a feature map sees, (r, r), r = 4, 10, 22 at level 1, 2, 3; black
+    outside.
 
     Kernels of 4 with stride 2 and a border of 1: field r_l = 3·2^l − 2, first corner of place (i, j) at 2^l (i, j) − (2^l − 1).
     """
@@ -221,8 +236,8 @@ def receptive_patch(picture: np.ndarray, level: int, place: int) -> np.ndarray:
 def ideal_inputs(network: Autoencoder, level: int, units: int, mean: np.ndarray) -> np.ndarray:
     """(units, H, W) in [0, 1]: the mean picture changed, by ASCENT steps of Adam, to excite each unit most (Erhan et al. 2009).
 
-    For a feature map, its middle place. Before the activation a saturated unit would still have a gradient, so linear codes and
-    ReLU units above 0 rise without bound: the range of pixels alone holds them.
+    For a feature map, its middle place. Before the activation a saturated unit would still have a gradient, so linear codes
+    and ReLU units above 0 rise without bound: the range of pixels alone holds them.
     """
     import torch
 

@@ -12,7 +12,19 @@ from pydantic import Field
 
 from replearn_core import measures
 from replearn_core.experiment import Experiment
-from replearn_core.properties.study import Settings, Study, Tell, decoded, difference, encoded, finding, part, silent, trained_all
+from replearn_core.properties.study import (
+    Settings,
+    Study,
+    Tell,
+    decoded,
+    difference,
+    encoded,
+    finding,
+    finished,
+    part,
+    silent,
+    trained_all,
+)
 
 if TYPE_CHECKING:
     from replearn_core.datasets import Dataset
@@ -26,7 +38,8 @@ STEP = 0.05  # of a walk, in units of x, whose longest axis is 0.9
 
 
 class Manifold(Settings):
-    """size: points that UMAP and PCA lay out, drawn anew for each seed. hidden, epochs: of the autoencoder, whose code has 2 units."""
+    """size: points that UMAP and PCA lay out, drawn anew for each seed. hidden, epochs: of the autoencoder, whose code has 2
+    units."""
 
     dataset: Literal["swiss_roll", "s_curve"] = "swiss_roll"
     hidden: Annotated[int, Field(ge=4, le=256)] = 64
@@ -39,12 +52,13 @@ class Manifold(Settings):
 def run_manifold(settings: Manifold, *, tell: Tell = silent) -> Study:
     """Three maps of the same points of a rolled-up plane, which lies in three dimensions and has two true coordinates.
 
-    The autoencoder's code has two units. A second one, wide and denoising, shows tangents and steps: a narrow code may well not unroll.
+    The autoencoder's code has two units. A second one, wide and denoising, shows tangents and steps: a narrow code may well
+    not unroll.
     values: for pca, autoencoder, umap: `<method>.r2_first` and `.r2_second` (the true coordinate
     along and across, by a linear function of the map), `<method>.distance` (correlation of
     all distances on the map with the true ones, along the surface), `<method>.trustworthiness`, `<method>.continuity`;
-    for pca, autoencoder, denoising: `.tangent`, degrees between the model's tangent plane and the surface's, mean largest angle (a
-    random plane: 57); for autoencoder and denoising: `.along`, `.off`, how much of a step of 0.05 along the surface, and
+    for pca, autoencoder, denoising: `.tangent`, degrees between the model's tangent plane and the surface's, mean largest angle
+    (a random plane: 57); for autoencoder and denoising: `.along`, `.off`, how much of a step of 0.05 along the surface, and
     off it, is undone by g(f(x)); `.error`.
     arrays, for the first seed: `points` (n, 3), `truth` (n, 2), `<method>.map` (n, 2), `planes` (60, 2, 3) true tangents and
     `denoising.planes` at `planes.at` (60, 3); `<model>.rebuilt` (n, 3).
@@ -89,7 +103,7 @@ def run_manifold(settings: Manifold, *, tell: Tell = silent) -> Study:
             shown = {"planes": planes, "denoising.planes": learned["denoising"]}
             arrays |= {name: one[:SHOWN_PLANES].astype(np.float32) for name, one in shown.items()}
         progress(1.0)
-    return Study("manifold", settings, {name: tuple(one) for name, one in values.items()}, arrays, _findings(values), tuple(runs))
+    return finished("manifold", settings, values, arrays, _findings(values), runs)
 
 
 def experiment_of(settings: Manifold, kind: str, seed: int) -> Experiment:
@@ -140,7 +154,8 @@ def agreement(points: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 def tangent_planes(data: Dataset, x: np.ndarray) -> np.ndarray:
     """The surface's own tangent planes at points x (n, D): orthonormal (n, F, D), from the nearest training points.
 
-    Their positions are regressed on their true coordinates, with squares, which take up the curvature; the slope spans the plane.
+    Their positions are regressed on their true coordinates, with squares, which take up the curvature; the slope spans the
+    plane.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -168,7 +183,8 @@ def model_planes(network: Autoencoder, x: np.ndarray, count: int = 2) -> np.ndar
 
 
 def plane_angles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n,) largest principal angle in degrees, 0 … 90, between planes with orthonormal rows a (n, p, D) and b (n, p, D) or (p, D)."""
+    """(n,) largest principal angle in degrees, 0 … 90, between planes with orthonormal rows a (n, p, D) and b (n, p, D) or (p,
+    D)."""
     cosines = np.linalg.svd(a @ np.swapaxes(b, -1, -2), compute_uv=False)  # (n, p)
     return np.degrees(np.arccos(np.clip(cosines[..., -1], 0, 1)))
 
@@ -180,7 +196,8 @@ def _pca_plane(x: np.ndarray) -> np.ndarray:
 def undone(network: Autoencoder, x: np.ndarray, planes: np.ndarray, seed: int) -> tuple[float, float]:
     """(along, off): mean of 1 − ⟨g(f(x + s)) − g(f(x)), s⟩ / ‖s‖² for steps s in the tangent plane, and at right angles to it.
 
-    0: the step is kept, 1: it is undone. A good map of the surface keeps steps along it and undoes steps off it. In three dimensions.
+    0: the step is kept, 1: it is undone. A good map of the surface keeps steps along it and undoes steps off it. In three
+    dimensions.
     """
     directions = np.random.default_rng(seed).normal(size=(len(x), 1, planes.shape[1]))
     along = (directions @ planes)[:, 0]  # (n, D)

@@ -1,7 +1,7 @@
 """One row of numbers for any run: the six properties and the probe with few labels (C1), each beside a reference.
 
-A worker calls `scorecard(network, data)`; pages call `readings(numbers)`, which needs no torch. One run has one seed: a scorecard
-describes that run and proves nothing about its variant.
+A worker calls `measure_run(network, data)`; pages call `readings(numbers)`, which needs no torch. One run has one seed: a
+scorecard describes that run and proves nothing about its variant.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ NUDGE = 0.1  # of the typical distance of two inputs
 
 
 class Row(NamedTuple):
-    """One property: its measure, whether more is more of it, and the margin within which value and reference count as the same."""
+    """One property: its measure, whether more is more of it, and the margin within which value and reference count as the
+    same."""
 
     measure: str
     more: bool
@@ -46,12 +47,13 @@ ROWS: Mapping[str, Row] = {
 fewer). distributed: as many prototypes as units. smooth: the pixels, 1. hierarchical: the first layer, against the code."""
 
 
-def scorecard(network: Autoencoder, data: Dataset, *, tell: Tell = silent) -> dict[str, float]:
+def measure_run(network: Autoencoder, data: Dataset, *, tell: Tell = silent) -> dict[str, float]:
     """`<property>` and `<property>.reference` for each of ROWS; what cannot be measured on this run is left out.
 
-    labels: accuracy with 10 labels a class, mean of 5 draws. disentangled: MIG. distributed: different on/off patterns of units (about
-    their medians) among at most 1,000 held-out samples. smooth: how far a nudge of a tenth of the distance of two inputs moves the
-    code, over the same in the input. hierarchical: class by a least-squares probe on the code; needs a hidden layer. sparse: Hoyer.
+    labels: accuracy with 10 labels a class, mean of 5 draws. disentangled: MIG. distributed: different on/off patterns of
+    units (about their medians) among at most 1,000 held-out samples. smooth: how far a nudge of a tenth of the distance of two
+    inputs moves the code, over the same in the input. hierarchical: class by a least-squares probe on the code; needs a hidden
+    layer. sparse: Hoyer.
     manifold: trustworthiness with 10 neighbours. Besides: l0, intrinsic_dimension and intrinsic_dimension.reference (TwoNN).
     """
     from replearn_core.codes import active_tolerance
@@ -84,11 +86,18 @@ def scorecard(network: Autoencoder, data: Dataset, *, tell: Tell = silent) -> di
         numbers["manifold"] = measures.trustworthiness(inputs, codes, few_neighbours)
         numbers["manifold.reference"] = measures.trustworthiness(inputs, pca_test[:SAMPLES], few_neighbours)
     if network.levels > 1 and data.y_train is not None and data.y_test is not None:
-        levels = {"hierarchical": (train, test), "hierarchical.reference": (encoded(network, train_x[:SCORED], 1), encoded(network, test_x, 1))}
+        levels = {
+            "hierarchical": (train, test),
+            "hierarchical.reference": (encoded(network, train_x[:SCORED], 1), encoded(network, test_x, 1)),
+        }
         for name, (a, b) in levels.items():
             numbers[name] = class_accuracy(a, data.y_train[: len(a)], b, data.y_test)
     tell(0.8)
-    numbers |= {"sparse": measures.hoyer(test), "sparse.reference": measures.hoyer(pca_test), "l0": measures.l0(test, active_tolerance(e.code))}
+    numbers |= {
+        "sparse": measures.hoyer(test),
+        "sparse.reference": measures.hoyer(pca_test),
+        "l0": measures.l0(test, active_tolerance(e.code)),
+    }
     for name, x in {"intrinsic_dimension": codes, "intrinsic_dimension.reference": inputs}.items():
         try:
             numbers[name] = measures.intrinsic_dimension(x)
@@ -99,11 +108,15 @@ def scorecard(network: Autoencoder, data: Dataset, *, tell: Tell = silent) -> di
 
 
 def readings(numbers: Mapping[str, float]) -> dict[str, str]:
-    """Property → text key `scorecard.<property>.more`, `.same`, `.less` (than the reference) or `.unknown` where it was not measured.
+    """Property → text key `scorecard.<property>.more`, `.same`, `.less` (than the reference) or `.unknown` where it was not
+    measured.
 
     "more" is always more of the property: a lower sensitivity reads as more smooth.
     """
-    return {name: f"scorecard.{name}.{_reading(row, numbers.get(name), numbers.get(f'{name}.reference'))}" for name, row in ROWS.items()}
+    return {
+        name: f"scorecard.{name}.{_reading(row, numbers.get(name), numbers.get(f'{name}.reference'))}"
+        for name, row in ROWS.items()
+    }
 
 
 def _reading(row: Row, value: float | None, reference: float | None) -> str:
@@ -125,7 +138,8 @@ def principal_codes(train: np.ndarray, test: np.ndarray, size: int) -> tuple[np.
 
 
 def relative_sensitivity(network: Autoencoder, x: np.ndarray) -> float:
-    """Mean code shift under a nudge of length NUDGE × (typical distance of inputs), over (typical distance of codes) × NUDGE. x (N, D)."""
+    """Mean code shift under a nudge of length NUDGE × (typical distance of inputs), over (typical distance of codes) × NUDGE. x
+    (N, D)."""
     from replearn_core.properties.smooth import typical_distance
 
     noise = np.random.default_rng(0).normal(size=x.shape)

@@ -6,6 +6,7 @@ Called by a worker: `run_smooth(settings)`, `run_boundary(settings)`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from replearn_core.properties.study import (
     difference,
     encoded,
     finding,
+    finished,
     interval,
     part,
     silent,
@@ -35,7 +37,8 @@ GREATEST = {"shift": 2.0, "rotate": 45.0, "thicken": 1.0, "noise": 0.5}  # pixel
 
 
 class Smooth(Settings):
-    """noise: the denoising encoder's Gaussian σ. contraction: the contractive one's λ. index: which held-out picture is walked."""
+    """noise: the denoising encoder's Gaussian σ. contraction: the contractive one's λ. index: which held-out picture is
+    walked."""
 
     dataset: Literal["digits", "mnist", "fashion_mnist"] = "digits"
     noise: Annotated[float, Field(ge=0, le=1)] = 0.3
@@ -73,6 +76,7 @@ def run_smooth(settings: Smooth, *, tell: Tell = silent) -> Study:
     from replearn_core.datasets import load
 
     data = load(settings.dataset, settings.train_size)
+    assert data.y_train is not None and data.y_test is not None
     changed = {name: series(data.x_test[:MEASURED], name, STEPS) for name in GREATEST}  # (11, N, H, W) each
     index = settings.index % len(data.x_test)
     walked = {name: series(data.x_test[index : index + 1], name, STEPS)[:, 0] for name in GREATEST}  # (11, H, W)
@@ -80,7 +84,8 @@ def run_smooth(settings: Smooth, *, tell: Tell = silent) -> Study:
     curves: dict[str, list[np.ndarray]] = {name: [] for name in GREATEST}
     arrays = {f"steps.{name}": np.linspace(0, most, STEPS, dtype=np.float32) for name, most in GREATEST.items()}
     arrays["path.images"] = as_pictures(np.stack(list(walked.values())))
-    runs, total = [], len(ENCODERS) * settings.seeds
+    runs: list[str] = []
+    total = len(ENCODERS) * settings.seeds
     for seed in settings.each_seed:
         networks: dict[str, Any] = {}
         for name in ENCODERS:
@@ -88,7 +93,7 @@ def run_smooth(settings: Smooth, *, tell: Tell = silent) -> Study:
             networks[name] = trained(experiment, data, part(tell, len(runs) / total, (len(runs) + 1) / total))
             runs.append(experiment.id)
         spaces: dict[str, Callable[[np.ndarray], np.ndarray]] = {"pixels": lambda x: x.reshape(len(x), -1)}
-        spaces |= {name: lambda x, network=network: encoded(network, x) for name, network in networks.items()}
+        spaces |= {name: partial(encoded, network) for name, network in networks.items()}
         for change, moved in changed.items():
             curve = np.stack([sensitivity_curve(space, data.x_test, moved) for space in spaces.values()])  # (4, 11)
             curves[change].append(curve)
@@ -104,7 +109,7 @@ def run_smooth(settings: Smooth, *, tell: Tell = silent) -> Study:
         if seed == settings.first_seed:
             arrays |= paths(spaces, data.x_test, walked)
     arrays |= {f"curve.{name}": np.array(one, np.float32) for name, one in curves.items()}
-    return Study("smooth", settings, {name: tuple(one) for name, one in values.items()}, arrays, _findings(values), tuple(runs))
+    return finished("smooth", settings, values, arrays, _findings(values), runs)
 
 
 def experiment_of(settings: Smooth, encoder: str, seed: int) -> Experiment:
@@ -152,7 +157,8 @@ def _changed(x: np.ndarray, change: str, amount: float) -> np.ndarray:
 
 
 def sensitivity_curve(space: Callable[[np.ndarray], np.ndarray], x: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """(steps,): mean distance from moved[0], over the mean distance of two pictures of x in this space. moved (steps, N, H, W)."""
+    """(steps,): mean distance from moved[0], over the mean distance of two pictures of x in this space. moved (steps, N, H,
+    W)."""
     codes = np.stack([space(step) for step in moved]).astype(np.float64)  # (steps, N, K)
     gaps = np.linalg.norm(codes - codes[0], axis=2).mean(axis=1)
     return gaps / typical_distance(space(x))
@@ -250,7 +256,7 @@ def run_boundary(settings: Boundary, *, tell: Tell = silent) -> Study:
         finding("boundary.contractive_against_plain", difference(values["contractive.accuracy"], values["plain.accuracy"])),
         finding("boundary.raw_above_chance", interval(np.array(values["raw.accuracy"]) - 0.5)),
     )
-    return Study("boundary", settings, {name: tuple(one) for name, one in values.items()}, arrays, findings, tuple(runs))
+    return finished("boundary", settings, values, arrays, findings, runs)
 
 
 def plane_spaces(settings: Boundary, data, seed: int, tell: Tell) -> tuple[dict[str, Callable], list[str]]:
@@ -267,9 +273,9 @@ def plane_spaces(settings: Boundary, data, seed: int, tell: Tell) -> tuple[dict[
         if name == "plain":
             with torch.no_grad():
                 blank = Autoencoder(experiment, generator(seed, "weights")).eval()
-            spaces["untrained"] = lambda x, network=blank: encoded(network, x)
+            spaces["untrained"] = partial(encoded, blank)
         network = trained(experiment, data, part(tell, place / 3, (place + 1) / 3))
-        spaces[name] = lambda x, network=network: encoded(network, x)
+        spaces[name] = partial(encoded, network)
         runs.append(experiment.id)
     return spaces, runs
 

@@ -22,6 +22,7 @@ from replearn_core.properties.study import (
     difference,
     encoded,
     finding,
+    finished,
     interval,
     part,
     silent,
@@ -33,7 +34,7 @@ KEPT = (1, 2, 3, 5, 8, 12, 20, 35, 60, 100)  # strongest units that are kept
 SHOWN = 8
 LABELS = (1, 5)  # a class
 DRAWS = 3
-TIMED_SAMPLES, TIMED_OUTPUTS, REPEATS = 512, 784, 15
+TIMED_SAMPLES, TIMED_OUTPUTS, REPEATS = 512, 784, 7
 
 
 class Sparse(Settings):
@@ -51,13 +52,14 @@ class Sparse(Settings):
 def run_sparse(settings: Sparse, *, tell: Tell = silent) -> Study:
     """One-layer codes of equal width: plain ReLU, ReLU with L1, sigmoid with the KL to 5 %, and top-k.
 
-    values for each family: `.l0` (share of active units), `.hoyer`, `.population`, `.lifetime` (Treves and Rolls), `.dead` (units),
-    `.error` (squared, per image), `.kept_5` (error when the 5 strongest units alone are decoded, over that of the mean picture),
-    `.labels_1`, `.labels_5` (accuracy of a linear probe, mean of 3 draws); `pixels.labels_*` likewise. `.saved`: share of
-    the decoder's multiply-adds that zeros spare; `.speedup`: measured time of the dense product over that with zeros skipped
-    (compressed rows, one thread, decoder of 784 outputs): below 1, skipping costs more than it saves.
+    values for each family: `.l0` (share of active units), `.hoyer`, `.population`, `.lifetime` (Treves and Rolls), `.dead`
+    (units), `.error` (squared, per image), `.kept_5` (error when the 5 strongest units alone are decoded, over that of the mean
+    picture), `.labels_1`, `.labels_5` (accuracy of a linear probe, mean of 3 draws); `pixels.labels_*` likewise. `.saved`:
+    share of the decoder's multiply-adds that zeros spare; `.speedup`: measured time of the dense product over that with zeros
+    skipped (compressed rows, one thread, decoder of 784 outputs): below 1, skipping costs more than it saves.
     arrays: `kept` (10,) and `curve.kept` (S, 4, 10), error over that of the mean picture; `<family>.kept` uint8 (8, 10, H, W);
-    `<family>.activity` uint8 (48, units); `clean` uint8 (8, H, W); `curve.speedup` (20,) against `curve.share` (20,) of active units.
+    `<family>.activity` uint8 (48, units); `clean` uint8 (8, H, W); `curve.speedup` (13,) against `curve.share` (13,) of active
+    units.
     """
     from replearn_core.codes import active_tolerance
     from replearn_core.datasets import load
@@ -65,7 +67,9 @@ def run_sparse(settings: Sparse, *, tell: Tell = silent) -> Study:
     data = load(settings.dataset, settings.train_size)
     values: dict[str, list[float]] = {}
     arrays = {"kept": np.array(KEPT, np.int32), "clean": as_pictures(data.x_test[:SHOWN])}
-    curves, runs, total = [], [], len(FAMILIES) * settings.seeds
+    curves: list[list[np.ndarray]] = []
+    runs: list[str] = []
+    total = len(FAMILIES) * settings.seeds
     pixels = data.x_train.reshape(len(data.x_train), -1), data.x_test.reshape(len(data.x_test), -1)
     nothing = float(np.square(data.x_test - data.x_train.mean(axis=0)).sum(axis=(1, 2)).mean())
     for seed in settings.each_seed:
@@ -86,9 +90,9 @@ def run_sparse(settings: Sparse, *, tell: Tell = silent) -> Study:
                 arrays[f"{family}.activity"] = as_pictures(np.abs(test[:48]) / max(float(np.abs(test[:48]).max()), 1e-9))
         curves.append(rows)
     arrays["curve.kept"] = np.array(curves, np.float32)
-    arrays["curve.share"] = np.linspace(0.01, 0.5, 20, dtype=np.float32)
+    arrays["curve.share"] = np.linspace(0.02, 0.5, 13, dtype=np.float32)
     arrays["curve.speedup"] = np.array([savings(_random_code(share))["speedup"] for share in arrays["curve.share"]], np.float32)
-    return Study("sparse", settings, {name: tuple(one) for name, one in values.items()}, arrays, _findings(values), tuple(runs))
+    return finished("sparse", settings, values, arrays, _findings(values), runs)
 
 
 def note(values: dict[str, list[float]], family: str, found: dict[str, float]) -> None:
@@ -142,8 +146,8 @@ def active(codes: np.ndarray, code: str) -> np.ndarray:
 def keep_strongest(network, codes: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(10,) squared error per image when the k strongest units keep their value, k = KEPT, and uint8 (8, 10, H, W) of them.
 
-    Strongest: largest |h_j − b_j| ‖D_j‖ where D_j is unit j's atom and b_j its mean, the value that the others fall back to. For
-    plain codes zero would be no fair fall-back: their units rest elsewhere.
+    Strongest: largest |h_j − b_j| ‖D_j‖ where D_j is unit j's atom and b_j its mean, the value that the others fall back to.
+    For plain codes zero would be no fair fall-back: their units rest elsewhere.
     """
     mean = codes.mean(axis=0)  # (K,)
     base = decoded(network, mean[None])[0]
@@ -163,12 +167,14 @@ def keep_strongest(network, codes: np.ndarray, x: np.ndarray) -> tuple[np.ndarra
 
 def savings(codes: np.ndarray) -> dict[str, float]:
     """saved: share of the multiply-adds of h D that exact zeros in the codes (N, K) spare. speedup: time of the dense product
-    over that of the sparse one, each the best of REPEATS in turn, one thread, with a decoder of TIMED_OUTPUTS outputs, on this machine.
+    over that of the sparse one, each the best of REPEATS in turn, one thread, with a decoder of TIMED_OUTPUTS outputs, on this
+    machine.
 
-    Both products are checked to be equal. The rows are compressed before the clock starts, as a sparse encoder would hand them over.
+    Both products are checked to be equal. The rows are compressed before the clock starts, as a sparse encoder would hand them
+    over.
     """
     from scipy.sparse import csr_array
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     h = np.tile(codes, (-(-TIMED_SAMPLES // len(codes)), 1))[:TIMED_SAMPLES].astype(np.float32)
     decoder = np.random.default_rng(0).normal(size=(h.shape[1], TIMED_OUTPUTS)).astype(np.float32)

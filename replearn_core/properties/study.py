@@ -147,6 +147,18 @@ class Study:
         return {**self.arrays, CARRIED: carried}, {name: one.mean for name, one in self.summary.items()}
 
 
+def finished(
+    name: str,
+    settings: Settings,
+    values: Mapping[str, Sequence[float]],
+    arrays: Mapping[str, np.ndarray],
+    findings: Sequence[Finding],
+    runs: Sequence[str],
+) -> Study:
+    """A Study of what was gathered while its seeds ran."""
+    return Study(name, settings, {measure: tuple(one) for measure, one in values.items()}, arrays, tuple(findings), tuple(runs))
+
+
 def read_answer(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """What `Study.answer` carried, as plain values: name, settings, values, summary, findings, runs. ValueError without it."""
     if CARRIED not in arrays:
@@ -177,6 +189,7 @@ def trained(experiment: Experiment, data: Dataset, tell: Tell = silent) -> Autoe
     from replearn_core.networks import Autoencoder
     from replearn_core.training import load, train
 
+    event: Any  # told apart by its kind
     for event in train(experiment, data, device="cpu"):
         if event.kind == "diverged":
             raise RuntimeError(f"{experiment.id} diverged: {event.term}")

@@ -1,4 +1,4 @@
-"""The page of `film_app.py`: a film, set up by the address (`?runs=a,b&view=all&live=1&start=5&lang=en`), and what Python heard."""
+"""The page of `film_app.py`: a film set up by the address (`?runs=a,b&view=all&live=1&start=5&lang=en`) and what Python heard."""
 
 import sys
 import tomllib

@@ -23,7 +23,9 @@ from replearn_core.training import train
 
 LARGE, MOMENTS = 10_000, 21
 EXPERIMENTS = {
-    "plane": Experiment(dataset="digits", hidden=(128, 32), code_size=2, code="linear", activation="tanh", epochs=80, batch_size=64),
+    "plane": Experiment(
+        dataset="digits", hidden=(128, 32), code_size=2, code="linear", activation="tanh", epochs=80, batch_size=64
+    ),
     "wide": Experiment(dataset="digits", hidden=(), code_size=32, code="sigmoid", tied=True, epochs=30, batch_size=64),
     "large": Experiment(dataset="mnist", hidden=(256,), code_size=32, code="linear", activation="relu"),
 }
@@ -36,7 +38,9 @@ def trained(e: Experiment) -> Autoencoder:
     """The network after its last epoch; untrained where its data set may not be here."""
     network = Autoencoder(e, torch.Generator().manual_seed(0)).eval()
     if e.dataset == "digits":
-        network.load_state_dict({name: value for name, value in list(train(e, digits))[-1].state.items() if "optimizer" not in name})
+        network.load_state_dict(
+            {name: value for name, value in list(train(e, digits))[-1].state.items() if "optimizer" not in name}
+        )
     return network
 
 
@@ -123,7 +127,7 @@ def packed(header: dict, arrays: dict[str, np.ndarray]) -> bytes:
 
 
 async def result(request: Request) -> Response:
-    """GET /api/tasks/{id}/result?arrays=a,b: a task of this file, or one whose name says its state; `late` ends at the third question."""
+    """GET /api/tasks/{id}/result?arrays=a,b: a task of this file, or one whose name says its state. `late` ends at the third."""
     task = request.path_params["task"]
     asked[task] = asked.get(task, 0) + 1
     kind = task.split("_")[0]

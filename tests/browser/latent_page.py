@@ -1,4 +1,4 @@
-"""The page of `latent_app.py`: one canvas, set up by the address (`?maps=code,pca&points=points&run=plane`), and what Python heard."""
+"""The page of `latent_app.py`: one canvas, set up by the address (`?maps=code,pca&run=plane`), and what Python heard."""
 
 import os
 import sys
@@ -43,7 +43,9 @@ def page() -> None:
     )
     st.session_state.script_runs = st.session_state.get("script_runs", 0) + 1
     few = list(state.selected[:5])
-    st.text(f"Python heard {len(state.selected)} selected {few}, cursor {state.cursor}, script run {st.session_state.script_runs}")
+    st.text(
+        f"Python heard {len(state.selected)} selected {few}, cursor {state.cursor}, script run {st.session_state.script_runs}"
+    )
     st.text(f"View {dict(state.view)}")
 
 

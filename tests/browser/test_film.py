@@ -175,7 +175,7 @@ def test_a_finished_film_rests_at_its_newest_moment_and_says_its_error(visit, se
     records = sent(server, "quick1")
     clean, made = records[0]["arrays"]["clean"] / 255, records[-1]["arrays"]["reconstruction"] / 255
     errors = ((clean - made) ** 2).sum(axis=(1, 2))
-    assert f"mean squared error {three_digits(errors.mean())}" in page.locator(".film figcaption").inner_text()
+    assert f"mean squared error of these 12: {three_digits(errors.mean())}" in page.locator(".film figcaption").inner_text()
     assert page.locator(".film .numbers span").all_inner_texts() == [three_digits(error) for error in errors]
     label = page.locator(".film .images canvas").get_attribute("aria-label")
     assert three_digits(errors.mean()) in label and "epoch 30" in label

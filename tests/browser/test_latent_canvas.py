@@ -23,8 +23,8 @@ import torch
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from pages.ui.components.latent import LatentState, MapSpec, latent, valid_state
 from pages.ui.components.latent import MODULES as LATENT_MODULES
+from pages.ui.components.latent import LatentState, MapSpec, latent, valid_state
 from pages.ui.components.shared import joined
 from replearn_core import weights
 from replearn_core.experiment import Experiment, Term
@@ -236,6 +236,19 @@ def test_hovering_a_point_shows_its_picture_its_label_and_its_values_and_rings_i
     tip.wait_for(state="hidden")
 
 
+def test_a_marker_has_its_size_its_colour_and_its_place(visit, server):
+    page = ready(visit("maps=lda"))
+    places = placed(page, arrays(server, "lda")["points"])
+    row = alone(places)
+    box = page.locator("canvas.points").bounding_box()
+    x, y = (places[row] - [box["x"], box["y"]]).astype(int)
+    around = frame(page)[y - 12 : y + 13, x - 12 : x + 13, :3].astype(int)
+    inked = np.abs(around - frame(page)[2, 2, :3].astype(int)).sum(2) > 60
+    rows, columns = np.nonzero(inked)
+    assert 30 < inked.sum() < 200, "a marker about as large as a letter"
+    assert (rows.mean(), columns.mean()) == (pytest.approx(12, abs=1.5), pytest.approx(12, abs=1.5))
+
+
 def test_a_click_selects_one_point_shift_adds_and_python_hears_rows(visit, server):
     page = ready(visit("maps=lda"))
     places = placed(page, arrays(server, "lda")["points"])
@@ -310,7 +323,10 @@ def test_two_fingers_zoom_and_one_finger_taps(visit, server):
     session = page.context.new_cdp_session(page)
 
     def touch(kind, *places):
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": a, "y": b, "id": i} for i, (a, b) in enumerate(places)]})
+        session.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [{"x": a, "y": b, "id": i} for i, (a, b) in enumerate(places)]},
+        )
 
     touch("touchStart", (x - 40, y), (x + 40, y))
     for spread in (60, 80, 100, 120):
@@ -414,7 +430,9 @@ def test_a_class_in_the_legend_selects_its_points(visit, server):
     hears(page, f"{count} selected")
 
 
-@pytest.mark.parametrize(("colour", "words"), [("error", "Reconstruction error"), ("density", "Density"), ("factor:0", "Ink"), ("unit:1", "unit 2")])
+@pytest.mark.parametrize(
+    ("colour", "words"), [("error", "Reconstruction error"), ("density", "Density"), ("factor:0", "Ink"), ("unit:1", "unit 2")]
+)
 def test_a_continuous_colour_has_a_scale_with_its_ends(visit, server, colour, words):
     page = visit(f"maps=lda&colour={colour}")
     page.locator(".scale-key .bar").wait_for()
@@ -493,7 +511,9 @@ def test_the_browser_encodes_and_decodes_as_pytorch_does(blank, name):
 
 
 def decoded(server: str, run: str, code) -> np.ndarray:
-    request = urllib.request.Request(f"{server}/api/test/decode/{run}", json.dumps({"code": [float(part) for part in code]}).encode())
+    request = urllib.request.Request(
+        f"{server}/api/test/decode/{run}", json.dumps({"code": [float(part) for part in code]}).encode()
+    )
     return np.array(json.loads(urllib.request.urlopen(request).read()))
 
 
@@ -577,7 +597,11 @@ def test_a_run_whose_weights_are_gone_says_so_and_leaves_the_map(visit):
 def draw_a_seven(page):
     page.locator(".sheet").scroll_into_view_if_needed()
     box = page.locator(".sheet").bounding_box()
-    drag(page, [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in ([0.27, 0.2], [0.72, 0.2], [0.42, 0.8])], steps=10)
+    drag(
+        page,
+        [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in ([0.27, 0.2], [0.72, 0.2], [0.42, 0.8])],
+        steps=10,
+    )
 
 
 def test_a_drawing_is_laid_out_like_the_data_rebuilt_and_placed_on_the_map(visit, server):
@@ -718,7 +742,7 @@ def test_on_a_phone_the_page_scrolls_one_way_only_and_every_button_is_reachable(
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for button in page.locator(".latent button:visible").all():
         box = button.bounding_box()
-        assert 0 <= box["x"] and box["x"] + box["width"] <= 390
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
 
 
 def test_light_and_dark_pages_get_their_own_paper(visit):
@@ -754,7 +778,13 @@ def test_ten_thousand_points_weigh_less_than_400_kilobytes_besides_their_picture
 
 @pytest.mark.parametrize(
     ("picked", "view"),
-    [(None, None), ("x", 3), ({"selected": "12", "cursor": -1}, {"a": [1, 2]}), ({"selected": list(range(10_001))}, {}), ({"selected": [-1, 1.5, True, "2", 10_000]}, {"a": [1, 2, 3, 4, float("nan")]})],
+    [
+        (None, None),
+        ("x", 3),
+        ({"selected": "12", "cursor": -1}, {"a": [1, 2]}),
+        ({"selected": list(range(10_001))}, {}),
+        ({"selected": [-1, 1.5, True, "2", 10_000]}, {"a": [1, 2, 3, 4, float("nan")]}),
+    ],
 )
 def test_what_a_browser_should_never_send_counts_as_nothing_chosen(picked, view):
     assert valid_state(picked, view) == LatentState()

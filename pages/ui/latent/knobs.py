@@ -15,6 +15,7 @@ from replearn_core.engine import RunView
 from replearn_core.experiment import Experiment
 
 PROPER = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}  # names that no language translates
+NO_MAP = "none"
 SIZES = (200, 500, 1_000, 2_000, 5_000, 10_000)
 
 
@@ -53,17 +54,21 @@ def _run(view: RunView) -> None:
     choices = asking.choices(view)
     labels = {run_id: run_label(run_id, experiment) for run_id, experiment in choices.items()}
     _choice("run", tuple(choices), lambda run_id: labels.get(run_id, run_id[:6]), view.run_id)
+    if view.experiment is not None:
+        st.caption(about(view))
 
 
 def run_label(run_id: str, experiment: Experiment) -> str:
-    """`Undercomplete · digits · 16 numbers · a1b2c3`: what tells runs apart for a person."""
-    return t(
-        "explorer.run_label",
-        variant=t(f"variant.{runs.variant(experiment)}.name"),
-        data=t(f"dataset.{experiment.dataset}.name"),
-        size=experiment.code_size,
-        run=run_id[:6],
-    )
+    """`Undercomplete, 16 · Handwritten digits · a1b2c3`: what tells runs apart for a person."""
+    variant, data = t(f"variant.{runs.variant(experiment)}.name"), t(f"dataset.{experiment.dataset}.name")
+    return t("explorer.run_label", variant=variant, size=str(experiment.code_size), data=data, run=run_id[:6])
+
+
+def about(view: RunView) -> str:
+    """What a narrow list cuts off."""
+    assert view.experiment is not None
+    data, epoch = t(f"dataset.{view.experiment.dataset}.name"), int(runs.epoch_of(view))
+    return t("explorer.about_run", data=data, size=view.experiment.code_size, epochs=epoch, seed=str(view.experiment.seed), run=view.run_id[:8])
 
 
 def offered_maps(experiment: Experiment | None, dimensions: int) -> tuple[str, ...]:
@@ -91,15 +96,15 @@ def map_title(name: str, experiment: Experiment | None) -> str:
 
 def _map(place: int, maps: Sequence[str], offered: Sequence[str]) -> None:
     chosen = maps[place] if place < len(maps) else None
-    names = (*(() if place == 0 else (None,)), *dict.fromkeys((*offered, *([chosen] if chosen else []))))
-    labels = {name: map_title(name, None) if name else t("explorer.no_map") for name in names}
+    names = (*(() if place == 0 else (NO_MAP,)), *dict.fromkeys((*offered, *([chosen] if chosen else []))))
+    labels = {name: map_title(name, None) for name in names if name != NO_MAP} | {NO_MAP: t("explorer.no_map")}
 
-    def take(name: str | None) -> None:
+    def take(name: str) -> None:
         changed = [*maps[:place], name, *maps[place + 1 :]]
-        looks.take(maps=tuple(dict.fromkeys(one for one in changed if one)))
+        looks.take(maps=tuple(dict.fromkeys(one for one in changed if one and one != NO_MAP)))
 
     key = f"map{place + 1}"
-    _put(key, chosen)
+    _put(key, chosen or NO_MAP)
     st.selectbox(
         t("explorer.map", n=place + 1), names, format_func=lambda name: labels.get(name, str(name)), **_bound(key, take),
         help=t("explorer.map_help") if place == 0 else None,
@@ -184,7 +189,7 @@ def _more(look: Look, view: RunView) -> None:
     _choice("metric", tasks.METRICS, lambda name: t(f"explorer.metric_{name}") if name in tasks.METRICS else str(name), look.metric)
     _steps("size", look.size, SIZES)
     _choice("part", ("held_out", "all"), lambda name: t(f"explorer.part_{name}") if name in ("held_out", "all") else str(name), look.part)
-    _number("seed", look.seed, 0, 2**31 - 1)
+    _number("seed", look.seed, 0, 2**31 - 1, help_text=t("explorer.seed_help"))
     epochs = asking.epochs_of(view)
     if len(epochs) > 1 and not view.live:
         options: list[float | None] = [*(float(epoch) for epoch in epochs[:-1]), None]
@@ -249,9 +254,11 @@ def _segments(field: str, value: Any, names: Sequence[Any]) -> None:
     )  # fmt: skip
 
 
-def _number(field: str, value: int, low: int, high: int, take: Callable[[Any], None] | None = None) -> None:
+def _number(
+    field: str, value: int, low: int, high: int, take: Callable[[Any], None] | None = None, help_text: str | None = None
+) -> None:
     _put(field, max(low, min(value, high)))
-    st.number_input(t(f"knob.{field}.name"), low, high, step=1, **_bound(field, take), help=t(f"knob.{field}.help"))
+    st.number_input(t(f"knob.{field}.name"), low, high, step=1, **_bound(field, take), help=help_text or t(f"knob.{field}.help"))
 
 
 def _steps(field: str, value: float, steps: Sequence[float]) -> None:

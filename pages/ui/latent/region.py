@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -20,7 +19,6 @@ from replearn_core.engine import RunView
 CANVAS = "latent_canvas"  # the component's key
 MOVING = "latent.moving"  # whether the region polls
 POLL = 0.5  # seconds
-LAB = str(Path(__file__).resolve().parents[2] / "autoencoder.py")
 
 
 def show(view: RunView) -> None:

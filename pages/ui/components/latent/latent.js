@@ -380,7 +380,7 @@ class Explorer {
     const { columns, coloured, data, look, stops, texts } = this;
     const name = (label) => (data.colour === "held_out" ? say(texts, label ? "held_out" : "training") : columns.className(label));
     const title = coloured.kind === "none" ? "" : columns.title(data.colour, texts);
-    this.legend.show({ title, coloured, look: (label) => look(label % 255, STATES.plain), stops, name }, texts);
+    this.legend.show({ title, coloured, look: (label) => look(label % Columns.UNLABELLED, STATES.plain), stops, name }, texts);
     this.status.show(this.selected.size, this.filtered, texts);
     this.legend.root.hidden = this.status.root.hidden = !columns.count;
   }

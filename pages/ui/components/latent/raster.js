@@ -105,7 +105,7 @@ export class Raster {
     }
     const { words } = this;
     words.fill(paper);
-    const own = looks.map((look) => look && stampOf(look, Math.max(1, Math.round(4 * radius * look.size) / 4)));
+    const own = looks.map((look) => look && stampOf(look, Math.max(1, Math.round(4 * radius * look.size) / 4), wide));
     for (let place = 0; place < order.length; place++) {
       const i = order[place];
       const [x, y] = [xs[i] | 0, ys[i] | 0];

@@ -1,6 +1,7 @@
 """What our browser components share: sources here, and the joining of sources, called where a component is registered.
 
-The sources are plain ES modules. Streamlit wants one text, so they are joined in the order of their imports, without any build step.
+The sources are plain ES modules. Streamlit wants one text, so they are joined, in the order of their imports, without any
+build step.
 """
 
 import re
