@@ -31,6 +31,8 @@ rest: $(VENV)/.dev
 bench: $(BENCH)/.ready  ## the tables that README quotes; REPLEARN_DATA names the real data
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(BENCH)/bin/python benchmarks/loop.py
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/contraction.py
+	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/projection.py
+	$(VENV)/bin/python benchmarks/canvas.py
 	$(VENV)/bin/python benchmarks/live.py
 
 assets: $(VENV)/.app  ## train the runs that come with the app

@@ -56,7 +56,7 @@ def run_hierarchical(settings: Hierarchical, *, tell: Tell = silent) -> Study:
     `untrained.level<i>.*` likewise; `cka.ends` (input and code), `cka.steps` (mean of neighbouring levels).
     arrays: `cka` (S, L + 1, L + 1); `tree` (L + 1, C − 1, 4), SciPy's linkage of class means, and `tree.order` (L + 1, C), first
     seed; `level<i>.best` uint8 (units, 6, H, W), held-out pictures (for conv, patches) that excite a unit most;
-    `level<i>.ideal` uint8 (units, H, W), by gradient ascent from the mean picture; `probes` (S, L + 1, 4) and `untrained.probes`:
+    `level<i>.ideal` uint8 (units, H, W), by gradient ascent; `probes` (S, L + 1, 4) and `untrained.probes`:
     class, intensity, position, angle.
     """
     from replearn_core.datasets import load
@@ -86,7 +86,7 @@ def run_hierarchical(settings: Hierarchical, *, tell: Tell = silent) -> Study:
         values.setdefault("cka.ends", []).append(float(similar[0, -1]))
         values.setdefault("cka.steps", []).append(float(np.diag(similar, 1).mean()))
         if seed == settings.first_seed:
-            arrays |= class_trees(test, data.y_test) | preferred(network, data.x_test, data.x_train.mean(axis=0))
+            arrays |= class_trees(test, data.y_test) | preferred(network, data.x_test)
         tell((index + 1) / settings.seeds)
     arrays["cka"] = np.array(cka, np.float32)
     arrays |= {f"{prefix}probes": np.array(one, np.float32) for prefix, one in probed.items()}
@@ -189,14 +189,14 @@ def class_trees(levels: list[np.ndarray], labels: np.ndarray) -> dict[str, np.nd
 # ---- what a unit prefers ----
 
 
-def preferred(network: Autoencoder, x: np.ndarray, mean: np.ndarray) -> dict[str, np.ndarray]:
+def preferred(network: Autoencoder, x: np.ndarray) -> dict[str, np.ndarray]:
     """`level<i>.best` and `level<i>.ideal` for the first UNITS units of each level; for feature maps, channels."""
     out = {}
     for level in range(1, network.levels + 1):
         maps = feature_maps(network, x, level)  # (N, units, places)
         units = range(min(UNITS, maps.shape[1]))
         out[f"level{level}.best"] = as_pictures(np.stack([_best(maps[:, unit], x, level) for unit in units]))
-        out[f"level{level}.ideal"] = as_pictures(ideal_inputs(network, level, len(units), mean))
+        out[f"level{level}.ideal"] = as_pictures(ideal_inputs(network, level, _liked(maps[:, : len(units)], x)))
     return out
 
 
@@ -233,16 +233,22 @@ def receptive_patch(picture: np.ndarray, level: int, place: int) -> np.ndarray:
     return padded[row : row + field, column : column + field]
 
 
-def ideal_inputs(network: Autoencoder, level: int, units: int, mean: np.ndarray) -> np.ndarray:
-    """(units, H, W) in [0, 1]: the mean picture changed, by ASCENT steps of Adam, to excite each unit most (Erhan et al. 2009).
+def _liked(maps: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """(units, H, W): the picture that each unit likes most at its middle place. maps (N, units, places)."""
+    side = round(maps.shape[2] ** 0.5)
+    return x[maps[:, :, (side // 2) * side + side // 2].argmax(axis=0)]
 
-    For a feature map, its middle place. Before the activation a saturated unit would still have a gradient, so linear codes
-    and ReLU units above 0 rise without bound: the range of pixels alone holds them.
+
+def ideal_inputs(network: Autoencoder, level: int, start: np.ndarray) -> np.ndarray:
+    """(units, H, W) in [0, 1]: start (units, H, W) changed by ASCENT steps of Adam to excite each unit most (Erhan et al. 2009).
+
+    For a feature map, its middle place. A start at which a ReLU unit is silent has no gradient: begin where the unit is active.
     """
     import torch
 
-    start = torch.from_numpy(np.array(mean, np.float32)).reshape(1, -1).repeat(units, 1)
-    picture = torch.logit(start.clamp(0.05, 0.95)).requires_grad_()
+    units = len(start)
+    begin = torch.from_numpy(np.array(start, np.float32)).reshape(units, -1)
+    picture = torch.logit(begin.clamp(0.05, 0.95)).requires_grad_()
     optimiser = torch.optim.Adam([picture], lr=RATE * 4)
     places = torch.arange(units)
     if _is_map(network, level):

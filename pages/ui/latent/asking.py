@@ -28,7 +28,7 @@ PACE = 6.0  # seconds between two maps of a run that goes
 
 @dataclass(frozen=True)
 class Asked:
-    """One question: its settled id, how it stands, and why it cannot be answered, if it cannot. `new`: nobody has asked it yet."""
+    """One question: its settled id, how it stands, why it cannot be answered if it cannot; `new`: nobody has asked it yet."""
 
     task_id: str
     view: TaskView
@@ -56,7 +56,7 @@ class Asked:
 def question(look: Look, view: RunView, kind: str, **options: float | str) -> Asked:
     """The question as it stands now. Computes it where that is allowed and it is not kept."""
     try:
-        task = tasks.asked(kind, run=look.run, epoch=look.epoch, **options)
+        task = tasks.Task.from_values({"kind": kind, "run": look.run, "epoch": look.epoch, "options": options})
         task = _settled(task, view)
     except InvalidExperiment as error:
         return _refused(kind, error.problems[0])
@@ -87,7 +87,9 @@ def _settled(task: tasks.Task, view: RunView) -> tasks.Task:
 
 def epochs_of(view: RunView) -> tuple[int, ...]:
     """Recorded whole epochs of the run itself: its ancestors' belong to other runs."""
-    own = tuple(event for event, origin in zip(view.events, view.origins) if origin == view.run_id) if view.origins else view.events
+    own = (
+        tuple(event for event, origin in zip(view.events, view.origins) if origin == view.run_id) if view.origins else view.events
+    )
     return recorded_epochs(own)
 
 

@@ -27,7 +27,9 @@ def notices() -> None:
         st.markdown(f":material/info: **{t('controls.notices')}**")
         for one in found[:6]:
             st.text(text.problem(one))
-        st.button(t("controls.understood"), key="latent_understood", on_click=session.put, args=(looks.NOTICES, ()), type="tertiary")
+        st.button(
+            t("controls.understood"), key="latent_understood", on_click=session.put, args=(looks.NOTICES, ()), type="tertiary"
+        )
 
 
 def turn(look: Look, view: RunView) -> None:
@@ -68,12 +70,21 @@ def about(view: RunView) -> str:
     """What a narrow list cuts off."""
     assert view.experiment is not None
     data, epoch = t(f"dataset.{view.experiment.dataset}.name"), int(runs.epoch_of(view))
-    return t("explorer.about_run", data=data, size=view.experiment.code_size, epochs=epoch, seed=str(view.experiment.seed), run=view.run_id[:8])
+    return t(
+        "explorer.about_run",
+        data=data,
+        size=view.experiment.code_size,
+        epochs=epoch,
+        seed=str(view.experiment.seed),
+        run=view.run_id[:8],
+    )
 
 
 def offered_maps(experiment: Experiment | None, dimensions: int) -> tuple[str, ...]:
     """Every map that this run can have in so many dimensions: a code is drawn as it is only where it has just those."""
-    sizes = {} if experiment is None else {"run": experiment.code_size, "pca": experiment.code_size, "pixels": experiment.data.size}
+    sizes = (
+        {} if experiment is None else {"run": experiment.code_size, "pca": experiment.code_size, "pixels": experiment.data.size}
+    )
     return tuple(one for one in looks.MAPS if not one.endswith(":code") or sizes.get(one.split(":")[0]) == dimensions)
 
 
@@ -186,9 +197,16 @@ def _basic(maps: Sequence[str], look: Look) -> None:
 
 def _more(look: Look, view: RunView) -> None:
     _segments("dimensions", look.dimensions, (2, 3))
-    _choice("metric", tasks.METRICS, lambda name: t(f"explorer.metric_{name}") if name in tasks.METRICS else str(name), look.metric)
+    _choice(
+        "metric", tasks.METRICS, lambda name: t(f"explorer.metric_{name}") if name in tasks.METRICS else str(name), look.metric
+    )
     _steps("size", look.size, SIZES)
-    _choice("part", ("held_out", "all"), lambda name: t(f"explorer.part_{name}") if name in ("held_out", "all") else str(name), look.part)
+    _choice(
+        "part",
+        ("held_out", "all"),
+        lambda name: t(f"explorer.part_{name}") if name in ("held_out", "all") else str(name),
+        look.part,
+    )
     _number("seed", look.seed, 0, 2**31 - 1, help_text=t("explorer.seed_help"))
     epochs = asking.epochs_of(view)
     if len(epochs) > 1 and not view.live:
@@ -207,7 +225,7 @@ def _filters(look: Look, experiment: Experiment | None) -> None:
     if names:
         _put("classes", [one for one in look.classes if one < len(names)])
         st.multiselect(
-            t("knob.classes.name"), range(len(names)), format_func=lambda one: names[one] if one in range(len(names)) else str(one),
+            t("knob.classes.name"), range(len(names)), format_func=dict(enumerate(names)).get,
             placeholder=t("explorer.all_classes"), **_bound("classes", lambda chosen: looks.take(classes=tuple(sorted(chosen)))),
             help=t("knob.classes.help"),
         )  # fmt: skip
@@ -249,7 +267,7 @@ def _segments(field: str, value: Any, names: Sequence[Any]) -> None:
     _put(field, value)
     labels = {name: t(f"explorer.{field}_{name}") for name in names}
     st.segmented_control(
-        t(f"knob.{field}.name") if field != "view" else t("explorer.view"), names, format_func=lambda name: labels.get(name, str(name)),
+        t("explorer.view" if field == "view" else f"knob.{field}.name"), names, format_func=lambda name: labels.get(name, str(name)),
         **_bound(field), required=True, help=t(f"explorer.{field}_help"),
     )  # fmt: skip
 

@@ -84,7 +84,8 @@ def put(look: Look) -> None:
 
 def take(**changes: Any) -> None:
     """The visitor turned something: that may start work. A value that no widget could offer is refused and told."""
-    good, problems = {}, []
+    good: dict[str, Any] = {}
+    problems: list[Problem] = []
     for name, value in changes.items():
         checked = _checked(name, value, problems)
         if checked is not None or value is None:

@@ -70,7 +70,13 @@ def waits(asked: Asked) -> bool:
     if asked.problem is not None:
         st.text(text.problem(asked.problem))
         if asked.failed is not None:
-            st.button(t("explorer.again"), key="latent_panel_again", icon=":material/replay:", on_click=asking.again, args=([asked.failed],))
+            st.button(
+                t("explorer.again"),
+                key="latent_panel_again",
+                icon=":material/replay:",
+                on_click=asking.again,
+                args=([asked.failed],),
+            )
     elif asked.new:
         st.button(t("explorer.compute"), key="latent_compute", icon=":material/play_arrow:", on_click=looks.start)
     else:
@@ -140,7 +146,8 @@ def _neighbours(scene: "Scene", rows: Sequence[int]) -> list[Asked]:
         pictures.show(*(_line(scene, row, near["code"][place], near["pixels"][place]) for place, row in enumerate(rows)))
     else:
         for place, row in enumerate(rows):
-            st.text(f"{sample_name(scene, row)} → {', '.join(sample_name(scene, one) for one in near['code'][place] if one is not None)}")
+            others = [sample_name(scene, one) for one in near["code"][place] if one is not None]
+            st.text(f"{sample_name(scene, row)} → {', '.join(others)}")
     _agreement(scene, rows, near)
     return [asked]
 
@@ -170,7 +177,9 @@ def _agreement(scene: "Scene", rows: Sequence[int], near: dict[str, list[list[in
         st.caption(t("explorer.near_shared", n=NEIGHBOURS, both=float(both)))
         return
     same = {
-        name: float(np.mean([sum(one is not None and labels[one] == labels[row] for one in line) for row, line in zip(rows, lines)]))
+        name: float(
+            np.mean([sum(one is not None and labels[one] == labels[row] for one in line) for row, line in zip(rows, lines)])
+        )
         for name, lines in near.items()
     }
     st.caption(t("explorer.near_found", n=NEIGHBOURS, code=same["code"], pixels=same["pixels"], both=float(both)))

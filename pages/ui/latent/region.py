@@ -1,7 +1,8 @@
-"""The part of the explorer that moves: the canvas, how its maps stand, and one panel below it; polls only while something goes."""
+"""The part of the explorer that moves: the canvas, how its maps stand, one panel below it; polls only while something goes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -191,7 +192,7 @@ def _keeps(run_id: str, epoch: int) -> bool:
 
 def _map_spec(name: str, asked: Asked, scene: Scene) -> MapSpec:
     title = knobs.map_title(name, scene.experiment)
-    kind = "code" if name == "run:code" else "map"
+    kind: Literal["code", "map"] = "code" if name == "run:code" else "map"
     trouble = text.problem(asked.problem) if asked.problem else t("explorer.not_drawn") if asked.new else ""
     return MapSpec(asked.task_id, title, kind, caption=caption(asked.numbers), trouble=trouble)
 

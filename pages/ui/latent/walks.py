@@ -156,7 +156,9 @@ def grid(scene: "Scene") -> list[Asked]:
     if "images" in arrays:
         sheet = pictures.mosaic(pictures.dimmed(pictures.grey(arrays["images"]), far, is_dark()), gap=0)
         width = pictures.size(sheet.shape[1], 620)
-        pictures.show(f'<div class="latent-plane">{pictures.image(sheet, t("explorer.grid_alt", n=len(arrays["xs"])), width=width)}</div>')
+        pictures.show(
+            f'<div class="latent-plane">{pictures.image(sheet, t("explorer.grid_alt", n=len(arrays["xs"])), width=width)}</div>'
+        )
         return [asked]
     at = arrays["samples"].reshape(-1, arrays["samples"].shape[-1])
     trace = {"type": "scatter", "mode": "markers", "x": at[:, 0].tolist(), "y": at[:, 1].tolist(), "showlegend": False}
@@ -185,7 +187,8 @@ def tangents(scene: "Scene") -> list[Asked]:
     arrays, dark = asked.arrays, is_dark()
     width = pictures.size(arrays["image"].shape[1], 64)
     pair = [
-        pictures.image(pictures.grey(arrays[name]), t(f"explorer.tangent_{name}"), width=width) for name in ("image", "reconstruction")
+        pictures.image(pictures.grey(arrays[name]), t(f"explorer.tangent_{name}"), width=width)
+        for name in ("image", "reconstruction")
     ]
     values = arrays["values"]
     vectors = [
@@ -224,7 +227,11 @@ def field(scene: "Scene") -> list[Asked]:
     paths = arrays["trajectories"]
     lines = _line(*_joined(paths), palette.meaning("reconstruction", dark), 1.6, t("explorer.field_paths"))
     ends = {"type": "scatter", "mode": "markers", "x": paths[:, -1, 0].tolist(), "y": paths[:, -1, 1].tolist()}
-    ends |= {"marker": {"size": 7, "color": palette.meaning("sparsity", dark)}, "name": t("explorer.field_ends"), "hoverinfo": "skip"}
+    ends |= {
+        "marker": {"size": 7, "color": palette.meaning("sparsity", dark)},
+        "name": t("explorer.field_ends"),
+        "hoverinfo": "skip",
+    }
     before, after = _distance(paths[:, 0], arrays["samples"]), _distance(paths[:, -1], arrays["samples"])
     alt = t("explorer.field_alt", before=before, after=after, steps=paths.shape[1] - 1)
     figure = plot.figure([dots, arrows, lines, ends], dark, "x₁", "x₂", "field", y_axis={"scaleanchor": "x"}, height=520)
@@ -250,7 +257,15 @@ def _joined(lines: np.ndarray) -> tuple[list[float | None], list[float | None]]:
 
 
 def _line(x: list, y: list, colour: str, width: float, name: str) -> dict:
-    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "name": name, "hoverinfo": "skip", "line": {"color": colour, "width": width}}
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "name": name,
+        "hoverinfo": "skip",
+        "line": {"color": colour, "width": width},
+    }
 
 
 def _distance(points: np.ndarray, samples: np.ndarray) -> float:

@@ -25,7 +25,7 @@ SMALL = {
 @functools.cache
 def small_study(name: str) -> properties.Study:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(disentangled, "SCORED", 250)  # forests are slow
+        patch.setattr(disentangled, "SCORED", 420)  # forests are slow
         return properties.run_study(name, SMALL[name])
 
 
