@@ -74,15 +74,24 @@ def _since(text: str) -> int:
     return min(int(text), MAX_SINCE) if text.isascii() and text.isdigit() and len(text) < 8 else 0
 
 
-def _result(task_id: str) -> bytes | None:
+def _result(task_id: str, wanted: frozenset[str]) -> bytes | None:
     running = engine.current()
     view = running.task(task_id) if running else None
-    return None if view is None or view.state == "missing" else wire.with_header(view.answer, view.header())
+    if view is None or view.state == "missing":
+        return None
+    if wanted and view.answer is not None:
+        chosen = {name: array for name, array in view.arrays.items() if name in wanted}
+        return wire.pack_arrays(chosen, {**wire.header_of(view.answer), **view.header()})
+    return wire.with_header(view.answer, view.header())
 
 
 async def result(request: Request) -> Response:
-    """GET /api/tasks/{id}/result: a task's state, and its arrays once it is finished; see "Tasks" in docs/architecture.md."""
-    return _bytes(await run_in_threadpool(_result, request.path_params["task_id"]))
+    """GET /api/tasks/{id}/result?arrays=a,b: a task's state, and once it is finished its arrays, or those named.
+
+    See "Tasks" in docs/architecture.md.
+    """
+    wanted = frozenset(filter(None, request.query_params.get("arrays", "")[:1_000].split(",")))
+    return _bytes(await run_in_threadpool(_result, request.path_params["task_id"], wanted))
 
 
 def _weights(run_id: str, epoch: int | None) -> bytes | None:

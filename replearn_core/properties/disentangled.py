@@ -248,7 +248,7 @@ def _findings(values: dict[str, list[float]]):
         "overlap": overlap,
     }
     return (
-        finding("disentangled.beta_against_plain", difference(beta, plain), **spans, overlap=overlap),
+        finding("disentangled.beta_against_plain", difference(beta, plain), **spans),
         finding("disentangled.beta_against_vae", difference(beta, vae)),
         finding("disentangled.price", difference(values["beta.error"], values["plain.error"])),
         finding("disentangled.one_unit", difference(values["beta.one_unit"], values["plain.one_unit"])),

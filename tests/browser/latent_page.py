@@ -1,6 +1,5 @@
 """The page of `latent_app.py`: one canvas, set up by the address (`?maps=code,pca&run=plane`), and what Python heard."""
 
-import os
 import sys
 import tomllib
 from pathlib import Path
@@ -16,8 +15,7 @@ TITLES = {"code": "Code", "pca": "PCA of pixels", "lda": "Linear discriminants",
 
 
 def texts(language: str) -> dict[str, str]:
-    path = os.environ.get("LATENT_TEXTS", str(ROOT / "assets" / "i18n" / "LANGUAGE.toml")).replace("LANGUAGE", language)
-    return tomllib.loads(Path(path).read_text(encoding="utf-8"))["latent"]
+    return tomllib.loads((ROOT / "assets" / "i18n" / f"{language}.toml").read_text(encoding="utf-8"))["latent"]
 
 
 def page() -> None:

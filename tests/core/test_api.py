@@ -214,6 +214,13 @@ def test_a_finished_task_is_a_header_with_numbers_and_its_arrays(browser):
     assert (len(answer.content) - len(arrays)) % 8 == 0 and len(arrays) == header["bytes"]
 
 
+def test_named_arrays_of_a_task_come_alone_and_unknown_names_are_passed_over(browser):
+    header, arrays = parts(browser.get(f"/api/tasks/{DONE}/result?arrays=labels,codes").content)
+    assert list(header["arrays"]) == ["labels"] and header["state"] == "finished"
+    place = header["arrays"]["labels"]
+    assert np.frombuffer(arrays, "<i2", 2, place["offset"]).tolist() == [3, -1] and len(arrays) == header["bytes"]
+
+
 def test_a_task_that_waits_or_failed_says_so_without_arrays(browser):
     waiting, rest = parts(browser.get(f"/api/tasks/{WAITING}/result").content)
     assert (waiting["state"], waiting["position"], waiting["seconds_left"], waiting["arrays"], rest) == (

@@ -122,7 +122,7 @@ def test_regions_are_as_many_as_a_fine_grid_finds(lines):
     """Lines with small whole coefficients cross within |x| ≤ 8 with angles wide enough for a grid that is not aligned with
     them."""
     lines = np.array(lines, float)
-    places = np.linspace(-60, 60, 1_201) + 0.0371
+    places = np.linspace(-60, 60, 801) + 0.0371
     x, y = np.meshgrid(places, places + 0.0113)
     sides = sum(((a * x + b * y > c).astype(np.int64) << bit) for bit, (a, b, c) in enumerate(lines))
     assert measures.regions_of_lines(lines) >= len(np.unique(sides))
