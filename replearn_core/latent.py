@@ -318,11 +318,3 @@ def answer(
         o.pop("indices")
         return neighbours(subject, tasks.indices(task), **o)
     return walks.ANSWERS[task.kind](subject, **o)
-
-
-def warm_up() -> None:
-    """Do one small map and its measures, so that the first visitor's does not wait for imports."""
-    x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
-    projection.warm_up()
-    projection.faithfulness(x, x[:, :2])
-    measures.intrinsic_dimension(x)

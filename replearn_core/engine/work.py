@@ -235,22 +235,15 @@ def _warm_and_say(worker: Worker) -> None:
     except Exception:
         log.exception("warming up failed; runs are tried all the same")
         return
-    _warm_maps(worker)
+    _compile_maps()
 
 
-def _warm_maps(worker: Worker) -> None:
-    """What the first map needs: compiled beside this process, imported here when no run is busy (3 s; the compiler takes 20)."""
+def _compile_maps() -> None:
+    """Compile, beside this process, what the first map needs. UMAP is imported with that map, not before: 150 MB, a second."""
     from replearn_core.engine import compiling
 
     try:
         if not compiling.compiled():
             compiling.compile_beside()
-        while worker.state.executing:
-            time.sleep(0.5)
-        from replearn_core import latent
-
-        began = time.monotonic()
-        latent.warm_up()
-        worker.log_event(TOPIC, {"maps": worker.address, "seconds": time.monotonic() - began})
     except Exception:
-        log.exception("warming up for maps failed; the first one takes longer")
+        log.exception("compiling for maps failed; the first one takes longer")

@@ -5,6 +5,7 @@ Called by a worker: `run_hierarchical(settings)`. Level 0 is the input, the last
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from replearn_core.networks import Autoencoder
 
 ATTRIBUTES = ("intensity", "position", "angle")
+TESTED, COMPARED = 1_000, 500  # held-out pictures for probes and for CKA, whose cost grows with wide feature maps
 UNITS, BEST = 12, 6  # units shown a level, and pictures each
 ASCENT, RATE = 60, 0.05
 RIDGE = 1.0
@@ -62,6 +64,7 @@ def run_hierarchical(settings: Hierarchical, *, tell: Tell = silent) -> Study:
     from replearn_core.datasets import load
 
     data = load(settings.dataset, settings.train_size)
+    data = replace(data, x_test=data.x_test[:TESTED], y_test=None if data.y_test is None else data.y_test[:TESTED])
     assert data.y_test is not None
     targets = tuple(attributes(x) for x in (data.x_train, data.x_test))
     values: dict[str, list[float]] = {}
@@ -81,7 +84,7 @@ def run_hierarchical(settings: Hierarchical, *, tell: Tell = silent) -> Study:
                 for name, value in row.items():
                     values.setdefault(f"{prefix}level{level}.{name}", []).append(value)
         test = levels_of(network, data.x_test)
-        similar = np.array([[measures.linear_cka(a, b) for b in test] for a in test])
+        similar = np.array([[measures.linear_cka(a[:COMPARED], b[:COMPARED]) for b in test] for a in test])
         cka.append(similar)
         values.setdefault("cka.ends", []).append(float(similar[0, -1]))
         values.setdefault("cka.steps", []).append(float(np.diag(similar, 1).mean()))
