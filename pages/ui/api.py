@@ -1,6 +1,7 @@
 """The routes beside Streamlit's own: films, weights and answers as bytes for our components; a health check. For app.py."""
 
 import json
+import re
 import threading
 from collections import OrderedDict
 
@@ -12,6 +13,7 @@ from streamlit import get_option
 
 from replearn_core import engine
 from replearn_core.engine import RunView, wire
+from replearn_core.experiment import RUN_ID_PATTERN
 from replearn_core.store import Damaged
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -77,7 +79,7 @@ def _since(text: str) -> int:
 def _result(task_id: str, wanted: frozenset[str]) -> bytes | None:
     running = engine.current()
     view = running.task(task_id) if running else None
-    if view is None or view.state == "missing":
+    if view is None or (view.state == "missing" and not re.fullmatch(RUN_ID_PATTERN, task_id)):
         return None
     if wanted and view.answer is not None:
         chosen = {name: array for name, array in view.arrays.items() if name in wanted}
@@ -88,7 +90,7 @@ def _result(task_id: str, wanted: frozenset[str]) -> bytes | None:
 async def result(request: Request) -> Response:
     """GET /api/tasks/{id}/result?arrays=a,b: a task's state, and once it is finished its arrays, or those named.
 
-    See "Tasks" in docs/architecture.md.
+    A task that nobody has asked yet is `missing`, and no error: a page shows it as not drawn. See "Tasks" in docs/architecture.md.
     """
     wanted = frozenset(filter(None, request.query_params.get("arrays", "")[:1_000].split(",")))
     return _bytes(await run_in_threadpool(_result, request.path_params["task_id"], wanted))

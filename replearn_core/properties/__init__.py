@@ -38,13 +38,13 @@ class Entry(NamedTuple):
 STUDIES: Mapping[str, Entry] = MappingProxyType(
     {
         "disentangled": Entry(Disentangled, run_disentangled, 20, ("C2", "C3")),
-        "distributed": Entry(Distributed, run_distributed, 15, ("C4",), "sprites"),
+        "distributed": Entry(Distributed, run_distributed, 11, ("C4",), "sprites"),
         "smooth": Entry(Smooth, run_smooth, 12, ("C5",)),
-        "boundary": Entry(Boundary, run_boundary, 15, ("C5",)),
+        "boundary": Entry(Boundary, run_boundary, 16, ("C5",)),
         "hierarchical": Entry(Hierarchical, run_hierarchical, 8, ("C6",)),
-        "sparse": Entry(Sparse, run_sparse, 15, ("C7",)),
-        "atoms": Entry(Atoms, run_atoms, 15, ("C7",), "patches"),
-        "manifold": Entry(Manifold, run_manifold, 15, ("C8",)),
+        "sparse": Entry(Sparse, run_sparse, 17, ("C7",)),
+        "atoms": Entry(Atoms, run_atoms, 16, ("C7",), "patches"),
+        "manifold": Entry(Manifold, run_manifold, 19, ("C8",)),
         "field": Entry(DenoisingField, run_field, 12, ("C8",)),
         "dimension": Entry(Dimension, run_dimension, 13, ("C8",)),
     }

@@ -225,7 +225,7 @@ def _filters(look: Look, experiment: Experiment | None) -> None:
     if names:
         _put("classes", [one for one in look.classes if one < len(names)])
         st.multiselect(
-            t("knob.classes.name"), range(len(names)), format_func=dict(enumerate(names)).get,
+            t("knob.classes.name"), range(len(names)), format_func=lambda one: str(dict(enumerate(names)).get(one, one)),
             placeholder=t("explorer.all_classes"), **_bound("classes", lambda chosen: looks.take(classes=tuple(sorted(chosen)))),
             help=t("knob.classes.help"),
         )  # fmt: skip
@@ -266,8 +266,9 @@ def _choice(field: str, names: Sequence[Any], label_of: Callable[[Any], str], va
 def _segments(field: str, value: Any, names: Sequence[Any]) -> None:
     _put(field, value)
     labels = {name: t(f"explorer.{field}_{name}") for name in names}
+    title = t("explorer.view" if field == "view" else f"knob.{field}.name")
     st.segmented_control(
-        t("explorer.view" if field == "view" else f"knob.{field}.name"), names, format_func=lambda name: labels.get(name, str(name)),
+        title, names, format_func=lambda name: labels.get(name, str(name)),
         **_bound(field), required=True, help=t(f"explorer.{field}_help"),
     )  # fmt: skip
 

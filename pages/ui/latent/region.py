@@ -131,8 +131,8 @@ def _canvas(scene: Scene) -> None:
     if points.problem is not None:
         st.text(text.problem(points.problem))
         return
-    if points.new and not any(one.finished for one in scene.maps.values()):
-        return
+    if points.new:
+        return  # the maps that are there wait for the points that they show
     specs = [_film_spec(scene)] if scene.film else []
     specs += [_map_spec(name, asked, scene) for name, asked in scene.maps.items()]
     latent(
