@@ -155,7 +155,6 @@ def _run(
     """Train, from `state` after `epoch` epochs where there is one, and write the folder. Ctrl-C leaves it resumable."""
     from replearn_core import datasets, training
 
-    training.prepare_thread()
     bar = Bar(experiment, asked.quiet)
     events = _up_to(before, epoch)
     keep: tuple[Any, int] = (state, epoch)

@@ -5,7 +5,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from replearn_core.networks import Autoencoder, unit_atoms
 from replearn_core.penalties import Terms, terms
 from replearn_core.strategies import Phase
 
+P = ParamSpec("P")
 RECORDS = 100  # recorded moments of a run, about: so long a film is light to carry and to scrub
 RECORD_COST = 40  # a moment is recorded after this many times its own work, so that looking costs a few percent
 MACS_A_SECOND = 4e10  # of one core of a small machine; only ratios of work matter
@@ -32,6 +34,33 @@ GATHERED = 2**20  # bytes brought into order at a time: few gathers, within the 
 PURPOSES = {"weights": 1, "order": 2, "noise": 3, "held_out": 4, "probe": 5}
 
 
+def on_one_thread(generator: Callable[P, Iterator[Event]]) -> Callable[P, Iterator[Event]]:
+    """Between two events: one torch thread, and subnormal numbers flushed to zero. Who takes the events keeps their own settings.
+
+    Two threads beside a busy core were up to 25 times slower. Adam's moments of dead units decay into subnormals, and a step then
+    took six times as long.
+    """
+
+    @wraps(generator)
+    def settled(*args: P.args, **options: P.kwargs) -> Iterator[Event]:
+        events = generator(*args, **options)
+        while True:
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)
+            torch.set_flush_denormal(True)
+            try:
+                event = next(events, None)
+            finally:
+                torch.set_flush_denormal(False)
+                torch.set_num_threads(threads)
+            if event is None:
+                return
+            yield event
+
+    return settled
+
+
+@on_one_thread
 def train(
     experiment: Experiment,
     data: Dataset,
@@ -46,7 +75,7 @@ def train(
     data: arrays (N, *shape) in [0, 1]. weights: the state that `experiment.continues` names, as a Progress carried it.
     wanted: asked between batches; False ends the run with the state of its last recorded whole epoch.
     phases: instead of those of `experiment.strategy`, laid over the epochs from 0 on.
-    Equal experiments give equal numbers, bit for bit, on one machine with one thread. ValueError: weights that do not fit.
+    Equal experiments give equal numbers, bit for bit, on one machine. ValueError: weights that do not fit.
     """
     e, where, began = experiment, choose_device(device), time.perf_counter()
     first = e.continues[1] if e.continues else 0
@@ -137,16 +166,6 @@ def train(
 
 
 # ---- what a run is made of ----
-
-
-def prepare_thread() -> None:
-    """What a thread that trains calls first: one torch thread, and subnormal numbers flushed to zero.
-
-    Two threads beside a busy core were up to 25 times slower. Adam's moments of dead units decay into subnormals, and a step then
-    took six times as long.
-    """
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
 
 
 def choose_device(name: str) -> torch.device:

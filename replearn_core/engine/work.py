@@ -79,7 +79,6 @@ def run(order: Order) -> dict[str, Any]:
 def _events(order: Order, wanted) -> Iterator[Event]:
     from replearn_core import datasets, training
 
-    training.prepare_thread()
     experiment = Experiment.from_json(order.experiment)
     data = datasets.load(experiment.dataset, experiment.train_size)
     state = None

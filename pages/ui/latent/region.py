@@ -103,7 +103,8 @@ def _options(look: Look, name: str) -> dict[str, float | str]:
 def _film_options(look: Look, name: str) -> dict[str, float | str]:
     """A film has two dimensions; what no film can be made of becomes UMAP."""
     method = name.split(":")[1]
-    return {**look.knobs(), "dimensions": 2, "method": method if method in ("code", "pca", "umap") else "umap"}
+    knobs_of_film = {name: value for name, value in look.knobs().items() if name != "dimensions"}
+    return {**knobs_of_film, "method": method if method in ("code", "pca", "umap") else "umap"}
 
 
 # ---- above the canvas ----

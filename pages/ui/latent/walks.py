@@ -223,7 +223,7 @@ def field(scene: "Scene") -> list[Asked]:
     theme = palette.theme(dark)
     dots = {"type": "scatter", "mode": "markers", "x": arrays["samples"][:, 0].tolist(), "y": arrays["samples"][:, 1].tolist()}
     dots |= {"marker": {"size": 3, "color": theme.muted, "opacity": 0.6}, "name": t("explorer.field_data"), "hoverinfo": "skip"}
-    arrows = _line(*_segments(arrays["at"], arrays["pull"]), palette.meaning("noise", dark), 1.2, t("explorer.field_pull"))
+    arrows = _line(*_arrows(arrays["at"], arrays["pull"]), palette.meaning("noise", dark), 1.2, t("explorer.field_pull"))
     paths = arrays["trajectories"]
     lines = _line(*_joined(paths), palette.meaning("reconstruction", dark), 1.6, t("explorer.field_paths"))
     ends = {"type": "scatter", "mode": "markers", "x": paths[:, -1, 0].tolist(), "y": paths[:, -1, 1].tolist()}
@@ -233,16 +233,20 @@ def field(scene: "Scene") -> list[Asked]:
         "hoverinfo": "skip",
     }
     before, after = _distance(paths[:, 0], arrays["samples"]), _distance(paths[:, -1], arrays["samples"])
-    alt = t("explorer.field_alt", before=before, after=after, steps=paths.shape[1] - 1)
+    numbers = {"before": before, "after": after, "steps": paths.shape[1] - 1, "paths": len(paths), "places": _places(paths)}
+    alt = t("explorer.field_alt", **numbers)
     figure = plot.figure([dots, arrows, lines, ends], dark, "x₁", "x₂", "field", y_axis={"scaleanchor": "x"}, height=520)
     st.plotly_chart(figure, theme=None, key="latent_field", config=_CONFIG, alt=alt)
     st.caption(alt)
     return [asked]
 
 
-def _segments(at: np.ndarray, pull: np.ndarray) -> tuple[list[float | None], list[float | None]]:
-    """Each arrow as its shaft and two short barbs, with gaps between."""
+def _arrows(at: np.ndarray, pull: np.ndarray) -> tuple[list[float | None], list[float | None]]:
+    """Every second place of the grid: shaft and two barbs, the longest as long as the places are apart, so that none overlap."""
+    at, pull = at[::2, ::2], pull[::2, ::2]
+    apart = float(np.abs(at[0, 1] - at[0, 0]).max())
     start, step = at.reshape(-1, 2), pull.reshape(-1, 2)
+    step = step * 0.95 * apart / max(float(np.linalg.norm(step, axis=1).max()), 1e-12)
     end = start + step
     across = np.stack([-step[:, 1], step[:, 0]], axis=1)
     left, right = end - 0.3 * step + 0.18 * across, end - 0.3 * step - 0.18 * across
@@ -266,6 +270,12 @@ def _line(x: list, y: list, colour: str, width: float, name: str) -> dict:
         "hoverinfo": "skip",
         "line": {"color": colour, "width": width},
     }
+
+
+def _places(paths: np.ndarray) -> int:
+    """In how many places the paths end, told apart by a twentieth of the box in which they began."""
+    side = np.maximum(np.ptp(paths[:, 0], axis=0), 1e-12) / 20
+    return len({tuple(place) for place in np.floor(paths[:, -1] / side).astype(int)})
 
 
 def _distance(points: np.ndarray, samples: np.ndarray) -> float:
