@@ -90,7 +90,8 @@ def _result(task_id: str, wanted: frozenset[str]) -> bytes | None:
 async def result(request: Request) -> Response:
     """GET /api/tasks/{id}/result?arrays=a,b: a task's state, and once it is finished its arrays, or those named.
 
-    A task that nobody has asked yet is `missing`, and no error: a page shows it as not drawn. See "Tasks" in docs/architecture.md.
+    A task that nobody has asked yet is `missing`, and no error: a page shows it as not drawn.
+    See "Tasks" in docs/architecture.md.
     """
     wanted = frozenset(filter(None, request.query_params.get("arrays", "")[:1_000].split(",")))
     return _bytes(await run_in_threadpool(_result, request.path_params["task_id"], wanted))

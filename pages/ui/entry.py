@@ -53,7 +53,13 @@ def _pages() -> list[st.Page]:
             url_path="autoencoder",
             help=t("autoencoder.help"),
         ),
-        st.Page(pages / "latent.py", title=t("latent.nav"), icon=":material/scatter_plot:", url_path="latent", help=t("latent.about")),
+        st.Page(
+            pages / "latent.py",
+            title=t("latent.nav"),
+            icon=":material/scatter_plot:",
+            url_path="latent",
+            help=t("latent.about"),
+        ),
     ]
 
 

@@ -205,7 +205,7 @@ def test_equal_tasks_of_many_visitors_are_one_computation(engine, run):
 
 def test_two_maps_asked_for_at_once_both_answer_and_the_second_waits(engine, run):
     ids = [engine.compute(asked("map", run=run, size=120, n_neighbors=k), owner="a") for k in (5, 9)]
-    assert engine.task(ids[1]).position == 1 or not engine.task(ids[1]).live
+    assert engine.task(ids[1]).position in (1, 2) or not engine.task(ids[1]).live  # 2: the first has not left the queue yet
     views = [done(engine, task_id) for task_id in ids]
     assert [view.state for view in views] == ["finished"] * 2
     assert not np.allclose(views[0].arrays["points"], views[1].arrays["points"])

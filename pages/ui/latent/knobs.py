@@ -25,7 +25,7 @@ def notices() -> None:
         return
     with st.container(border=True, key="latent_notices"):
         st.markdown(f":material/info: **{t('controls.notices')}**")
-        for one in found[:6]:
+        for one in found[:8]:
             st.text(text.problem(one))
         st.button(
             t("controls.understood"), key="latent_understood", on_click=session.put, args=(looks.NOTICES, ()), type="tertiary"

@@ -136,7 +136,7 @@ def follow_link(known: Callable[[str], Experiment | None], otherwise: Callable[[
             found[name] = value
     run = found.pop("run", None)
     if run is not None and known(run) is None:
-        problems.append(Problem("explorer.unknown_run", "run"))
+        problems.insert(0, Problem("explorer.unknown_run", "run"))
         run = None
     put(Look(run=run or otherwise(), **found))
     session.put(IMPOSED, now().selected)

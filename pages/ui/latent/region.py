@@ -1,6 +1,6 @@
 """The part of the explorer that moves: the canvas, how its maps stand, one panel below it; polls only while something goes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import errors, live, plot, runs, session, text
-from pages.ui.components.latent import TEXT_KEYS, Filter, MapSpec, RunSpec, latent
+from pages.ui.components.latent import TEXT_KEYS, Filter, MapSpec, RunSpec, latent, valid_state
 from pages.ui.latent import asking, knobs, panels
 from pages.ui.latent import look as looks
 from pages.ui.latent.asking import Asked
@@ -20,6 +20,7 @@ from replearn_core.engine import RunView
 CANVAS = "latent_canvas"  # the component's key
 MOVING = "latent.moving"  # whether the region polls
 POLL = 0.5  # seconds
+_KINDS: Mapping[str, Literal["code", "film"]] = {"run:code": "code", "film": "film"}
 
 
 def show(view: RunView) -> None:
@@ -134,8 +135,9 @@ def _canvas(scene: Scene) -> None:
         return
     if points.new:
         return  # the maps that are there wait for the points that they show
-    specs = [_film_spec(scene)] if scene.film else []
-    specs += [_map_spec(name, asked, scene) for name, asked in scene.maps.items()]
+    specs = list(_specs(scene))
+    if not specs:
+        return
     latent(
         specs,
         points_task=points.task_id,
@@ -165,8 +167,6 @@ def _imposed(scene: Scene) -> Sequence[int] | None:
 
 def _picked() -> None:
     """The visitor chose something on the canvas, which is a wish to see more of it."""
-    from pages.ui.components.latent import valid_state
-
     said = session.get(CANVAS)
     state = valid_state(getattr(said, "picked", None), {})
     session.put(looks.IMPOSED, None)
@@ -191,18 +191,18 @@ def _keeps(run_id: str, epoch: int) -> bool:
         return False
 
 
-def _map_spec(name: str, asked: Asked, scene: Scene) -> MapSpec:
-    title = knobs.map_title(name, scene.experiment)
-    kind: Literal["code", "map"] = "code" if name == "run:code" else "map"
-    trouble = text.problem(asked.problem) if asked.problem else t("explorer.not_drawn") if asked.new else ""
-    return MapSpec(asked.task_id, title, kind, caption=caption(asked.numbers), trouble=trouble)
-
-
-def _film_spec(scene: Scene) -> MapSpec:
-    asked = scene.film
-    assert asked is not None
-    trouble = text.problem(asked.problem) if asked.problem else t("explorer.not_drawn_film") if asked.new else ""
-    return MapSpec(asked.task_id, t("explorer.film_title"), "film", trouble=trouble)
+def _specs(scene: Scene) -> Iterator[MapSpec]:
+    """The film and the maps that there are or soon will be; of one that cannot be made the reason is said above the others."""
+    named = [("film", t("explorer.film_title"), scene.film)] if scene.film else []
+    named += [(name, knobs.map_title(name, scene.experiment), asked) for name, asked in scene.maps.items()]
+    for name, title, asked in named:
+        if asked.problem is not None:
+            st.text(t("explorer.no_such_map", map=title, reason=text.problem(asked.problem)))
+        elif asked.new:
+            if name == "film":
+                st.caption(t("explorer.not_drawn_film"))
+        else:
+            yield MapSpec(asked.task_id, title, _KINDS.get(name, "map"), caption=caption(asked.numbers))
 
 
 def caption(numbers: Mapping[str, float]) -> str:
