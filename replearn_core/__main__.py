@@ -155,11 +155,14 @@ def _run(
     """Train, from `state` after `epoch` epochs where there is one, and write the folder. Ctrl-C leaves it resumable."""
     from replearn_core import datasets, training
 
-    bar = Bar(experiment, asked.quiet)
     events = _up_to(before, epoch)
     keep: tuple[Any, int] = (state, epoch)
+    bar: Bar | None = None
     try:
-        data = datasets.load(experiment.dataset, experiment.train_size)
+        loading = Loading(asked.quiet)
+        data = datasets.load(experiment.dataset, experiment.train_size, on_progress=loading)
+        loading.close()
+        bar = Bar(experiment, asked.quiet)
         goes_on = _from(experiment, epoch) if state is not None else experiment
         for event in training.train(goes_on, data, device=asked.device, weights=state, wanted=wanted):
             if not _told(events, event):
@@ -171,7 +174,8 @@ def _run(
         numbers = {"dataset": error.dataset, "reason": error.reason, "files": ", ".join(error.files)}
         raise Wrong(Problem("problem.dataset_unavailable", "dataset", numbers)) from None
     finally:
-        bar.close()
+        if bar is not None:
+            bar.close()
     return _write(experiment, out, events, *keep)
 
 
@@ -206,6 +210,27 @@ def _told(events: Sequence[Event], event: Any) -> bool:
     if event.kind not in same:
         return False
     return any(old.kind == event.kind and all(getattr(old, n) == getattr(event, n) for n in same[event.kind]) for old in events)
+
+
+class Loading:
+    """A bar for data that take a while: bytes of a download, or images being drawn."""
+
+    def __init__(self, quiet: bool):
+        self.quiet = quiet
+        self.bar: Any = None
+
+    def __call__(self, done: int, total: int | None) -> None:
+        from tqdm import tqdm
+
+        if self.bar is None:
+            off = True if self.quiet else None
+            unit = "B" if total is None else "image"
+            self.bar = tqdm(total=total, unit=unit, unit_scale=True, mininterval=0, disable=off, file=sys.stderr)
+        self.bar.update(done - self.bar.n)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
 
 
 class Bar:

@@ -59,7 +59,7 @@ def toolbar(view: RunView, experiment: Experiment | None) -> None:
         if pins:
             _tool("unpin", "keep_off", runs.unpin, (), False)
         _tool("six", "grid_view", runs.train_six, (), off)
-        if view.events:
+        if view.experiment is not None:
             st.page_link(LATENT, label=t("explorer.link"), icon=":material/scatter_plot:", query_params={"run": view.run_id})
 
 

@@ -139,6 +139,9 @@ def _worse_than_mean(view: RunView) -> str:
 def _running(view: RunView, epoch: int) -> str:
     started, moments = events_of(view, "started"), events_of(view, "progress")
     if not started:
+        done, total = view.loading or (0, None)
+        if done and total is None:  # bytes of a download; OpenML does not say beforehand how many there will be
+            return t("state.downloading", megabytes=done / 1e6)
         return t("state.starting")
     total = started[-1].last_epoch
     speed = moments[-1].measures.get("samples_per_second") if moments else None

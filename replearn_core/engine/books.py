@@ -54,6 +54,7 @@ class Job:
     task: Task | None = None
     retrained: float = 0.0  # seconds, estimated, that the task needs to come to its state
     progress: float = 0.0  # the share of a task that is done
+    loading: tuple[int, int | None] | None = None  # how much of the data is there, of how much
     state: str = WAITING
     events: list[Event] = field(default_factory=list)
     stream: Stream = field(default_factory=Stream)
@@ -163,7 +164,17 @@ class Books:
         position, left = self._place(run_id, job)
         events = tuple(job.events)
         return RunView(
-            run_id, job.experiment, job.state, position, left, job.restarts, None, events, len(events), (run_id,) * len(events)
+            run_id,
+            job.experiment,
+            job.state,
+            position,
+            left,
+            job.restarts,
+            None,
+            events,
+            len(events),
+            (run_id,) * len(events),
+            None if events else job.loading,
         )
 
     def _place(self, job_id: str, job: Job) -> tuple[int | None, float]:
@@ -266,6 +277,9 @@ class Books:
                 job.heard = time.monotonic()
             if "share" in message:
                 job.progress = message["share"]
+            elif "loading" in message:
+                done, total = message["loading"]
+                job.loading = (done, total)
             else:
                 job.events += job.stream.feed(message["at"], message["data"])
             self.changed.notify_all()

@@ -38,6 +38,7 @@ class RunView:
     events: tuple[Event, ...] = ()  # those from `since` on
     count: int = 0  # events so far: the next `since`
     origins: tuple[str, ...] = ()  # for each of `events`, the lineage member that it belongs to
+    loading: tuple[int, int | None] | None = None  # before the first event: how much of the data is there, of how much if known
 
     @property
     def live(self) -> bool:

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,17 +49,30 @@ def run(order: Order) -> dict[str, Any]:
     ends = time.monotonic() + order.seconds
     end: Event | None = None
     problem: Problem | None = None
+    left = False
+
+    def wanted() -> bool:
+        return order.key not in STOPPING and time.monotonic() < ends and teller.wanted()
+
+    def loading(done: int, total: int | None) -> None:
+        if not wanted():
+            raise Left
+        teller.loading(done, total)
+
     try:
-        for event in _events(order, lambda: order.key not in STOPPING and time.monotonic() < ends and teller.wanted()):
+        for event in _events(order, wanted, loading):
             end = event
             if (state_now := getattr(event, "state", None)) is not None:
                 STATES[order.key] = (int(event.epoch), state_now)  # type: ignore[union-attr]
             teller.tell(event)
+    except Left:
+        left = True
     except Exception as error:  # whatever a run does, its worker goes on and the visitor gets a key, not a library's words
         problem = _problem(error, order)
     finally:
         teller.close()
     state = end.kind if problem is None and end is not None and end.kind in ("finished", "stopped", "diverged") else "failed"
+    state = "stopped" if left else state
     timed_out = state == "stopped" and order.key not in STOPPING and time.monotonic() >= ends
     epoch, kept = STATES.pop(order.key, (0, None))
     STOPPING.discard(order.key)
@@ -76,11 +89,17 @@ def run(order: Order) -> dict[str, Any]:
     }
 
 
-def _events(order: Order, wanted) -> Iterator[Event]:
+class Left(Exception):
+    """Nobody wants the run any more, and its data are still on their way."""
+
+
+def _events(
+    order: Order, wanted: Callable[[], bool], loading: Callable[[int, int | None], None] | None = None
+) -> Iterator[Event]:
     from replearn_core import datasets, training
 
     experiment = Experiment.from_json(order.experiment)
-    data = datasets.load(experiment.dataset, experiment.train_size)
+    data = datasets.load(experiment.dataset, experiment.train_size, on_progress=loading)
     state = None
     if order.weights is not None:
         first, second = order.weights
@@ -136,6 +155,12 @@ class Teller:
         if done == 0.0 or time.monotonic() - self._last >= INTERVAL:
             self._last = time.monotonic()
             self.worker.log_event(TOPIC, {"key": self.key, "attempt": self.attempt, "share": done})
+
+    def loading(self, done: int, total: int | None) -> None:
+        """Say how much of the data is there, in bytes or images, at most once every INTERVAL seconds."""
+        if time.monotonic() - self._last >= INTERVAL:
+            self._last = time.monotonic()
+            self.worker.log_event(TOPIC, {"key": self.key, "attempt": self.attempt, "loading": [done, total]})
 
     def close(self) -> None:
         with self._lock:

@@ -156,7 +156,7 @@ def test_a_damaged_run_is_named(tmp_path, capsys):
 
 
 def test_a_data_set_that_cannot_be_had_is_one_line(tmp_path, capsys, monkeypatch):
-    def absent(name, size=None):
+    def absent(*_, **__):
         raise datasets.Unavailable(name, "missing", ["train-images.gz"])
 
     monkeypatch.setattr(datasets, "load", absent)
@@ -166,3 +166,19 @@ def test_a_data_set_that_cannot_be_had_is_one_line(tmp_path, capsys, monkeypatch
 def test_a_key_without_a_sentence_is_still_told(monkeypatch, tmp_path):
     monkeypatch.setattr(cli, "WORDS", tmp_path / "none.toml")
     assert cli.sentence(Problem("problem.too_costly", "epochs", {"seconds": 5})) == "problem.too_costly setting=epochs seconds=5"
+
+
+def test_data_on_their_way_move_a_bar_of_their_own(tmp_path, capsys, monkeypatch):
+    real = datasets.load
+
+    def slow(name, train_size=None, *, on_progress=None):
+        for done in (1_000_000, 15_000_000):
+            on_progress(done, None)
+        return real(name, train_size)
+
+    monkeypatch.setattr(datasets, "load", slow)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    settings = tmp_path / "experiment.json"
+    settings.write_text('{"dataset": "digits", "epochs": 1, "train_size": 200}')
+    assert cli.main(["train", str(settings), "--out", str(tmp_path / "run")]) == 0
+    assert "15.0MB" in capsys.readouterr().err

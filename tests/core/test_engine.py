@@ -425,3 +425,27 @@ def test_many_short_runs_do_not_make_a_long_one_look_endless():
         pace.learn(estimate=0.1, training=0.12, took=0.9)
     assert 0.7 < pace.overhead < 0.9
     assert 100 < pace.seconds(100.0) < 150
+
+
+# ---- data on their way ----
+
+
+def glyphs(seed: int) -> Experiment:
+    """On glyphs, which are drawn when they are first asked for: that takes a second or two, as a small download would."""
+    return Experiment(dataset="glyphs", train_size=200, code_size=4, epochs=1, seed=seed)
+
+
+def test_a_run_can_be_left_while_its_data_are_on_their_way_and_before_that_says_how_much_is_there(tmp_path):
+    running = Engine(Store(tmp_path, shipped=None), Embedded(1))
+    try:
+        run_id = running.submit(glyphs(1), owner="a")
+        loaded, total = until(lambda: (told := running.watch(run_id).loading) and told[0] and told)
+        assert 0 < loaded <= total
+        running.cancel(run_id, owner="a")
+        left = done(running, run_id)
+        assert left.state in ("stopped", "finished")  # finished: the last picture was drawn before the word came
+        assert left.loading is None
+        again = running.submit(glyphs(1), owner="a")
+        assert done(running, again).state == "finished"
+    finally:
+        running.close()

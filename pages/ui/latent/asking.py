@@ -78,6 +78,8 @@ def _refused(kind: str, problem: Problem) -> Asked:
 
 
 def _settled(task: tasks.Task, view: RunView) -> tasks.Task:
+    if engine.current() is None:
+        raise Refused(Problem("problem.engine_starting"))
     if view.experiment is None or view.state == "damaged":
         raise Refused(view.problem or Problem("explorer.unknown_run", "run"))
     settled = tasks.settled(task, view.experiment, epochs_of(view))

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import draft, session
-from replearn_core import tasks
+from replearn_core import engine, tasks
 from replearn_core.catalog import Knob
 from replearn_core.experiment import Experiment, Problem
 
@@ -135,7 +135,7 @@ def follow_link(known: Callable[[str], Experiment | None], otherwise: Callable[[
         elif (value := _checked(name, _parsed(name, values[0]), problems, said=values[0])) is not None:
             found[name] = value
     run = found.pop("run", None)
-    if run is not None and known(run) is None:
+    if run is not None and known(run) is None and engine.current() is not None:
         problems.insert(0, Problem("explorer.unknown_run", "run"))
         run = None
     put(Look(run=run or otherwise(), **found))
@@ -218,7 +218,9 @@ def _valid(name: str, value: Any) -> Any:
             raise ValueError
         return value
     if name == "decode":
-        return bool(value)
+        if type(value) is not bool:
+            raise ValueError
+        return value
     low, high, whole = _range(name)
     number = float(value)
     if not low <= number <= high or (whole and number != int(number)):

@@ -1,0 +1,249 @@
+"""Charts that the properties share: intervals over seeds with the seeds as dots, curves over seeds, squares of numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.ui import palette, plot
+from pages.ui.text import t
+from replearn_core.properties.study import interval
+
+CONFIG = {"displayModeBar": False}
+ROW = 30  # CSS px of one row of dots
+_OWN = {
+    "plain": "reconstruction",
+    "autoencoder": "reconstruction",
+    "denoising": "noise",
+    "contractive": "contraction",
+    "l1": "sparsity",
+    "none": "reconstruction",
+    "strong": "sparsity",
+}
+_ORDER = ("vae", "beta", "kl", "k_sparse", "one_hot", "binary", "real", "pixels", "raw", "untrained", "pca", "umap", "weak")
+
+
+def is_dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+def colour(name: str, dark: bool) -> str:
+    """One colour a kind of representation, on all parts of the page."""
+    if name in _OWN:
+        return palette.meaning(_OWN[name], dark)
+    if name not in _ORDER:
+        return palette.theme(dark).muted
+    return palette.hue(("green", "vermilion", "sky", "yellow")[_ORDER.index(name) % 4], dark)
+
+
+def symbol(name: str) -> str:
+    known = [*_OWN, *_ORDER]
+    return palette.class_symbol(known.index(name)) if name in known else "circle"
+
+
+def draw(figure: go.Figure, key: str, alt: str, *, caption: bool = True) -> None:
+    """The chart, and in words what it shows."""
+    st.plotly_chart(figure, theme=None, key=f"properties_{key}", config=CONFIG, alt=alt)
+    if caption:
+        st.caption(alt)
+
+
+# ---- intervals over seeds ----
+
+
+def spread(low: float, mean: float, high: float) -> str:
+    return t("properties.spread", mean=float(mean), low=float(low), high=float(high))
+
+
+def dots(
+    told: Mapping[str, Any], rows: Sequence[tuple[str, str, str]], title: str, key: str, *, mark: tuple[float, str] | None = None
+) -> None:
+    """One row a measure: the seeds as dots, the mean with its 95 % interval. rows: (measure, label, kind, which gives the colour)."""
+    dark, traces, words = is_dark(), [], []
+    theme = palette.theme(dark)
+    for place, (measure, label, kind) in enumerate(rows):
+        mean, low, high, _ = told["summary"][measure]
+        ink, values = colour(kind, dark), told["values"][measure]
+        hover = plot.plain(f"{label}: {spread(low, mean, high)}")
+        traces += [
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": values,
+                "y": [place + 0.22] * len(values),
+                "marker": {"color": palette.faded(ink, 0.65), "size": 6, "symbol": "circle-open"},
+                "hovertemplate": "%{x:.3g}<extra></extra>",
+                "showlegend": False,
+            },
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": [mean],
+                "y": [place - 0.1],
+                "error_x": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [high - mean],
+                    "arrayminus": [mean - low],
+                    "color": ink,
+                    "thickness": 2,
+                    "width": 5,
+                },
+                "marker": {"color": ink, "size": 10, "symbol": symbol(kind)},
+                "hovertemplate": hover + "<extra></extra>",
+                "showlegend": False,
+            },
+        ]
+        words.append(f"{label}{t('properties.colon')}{spread(low, mean, high)}")
+    axis = {
+        "tickvals": list(range(len(rows))),
+        "ticktext": [plot.plain(label) for _, label, _ in rows],
+        "range": [len(rows) - 0.5, -0.5],
+        "tickfont": {"color": theme.text, "size": 12},
+        "showgrid": False,
+    }
+    shapes, notes = [], []
+    if mark is not None:
+        shapes = [plot.vertical(mark[0], theme.muted, "dot", 1.5)]
+        notes = [
+            {
+                "x": mark[0],
+                "y": 1,
+                "yref": "paper",
+                "yanchor": "bottom",
+                "text": mark[1],
+                "showarrow": False,
+                "font": {"size": 12},
+            }
+        ]
+    height = 70 + ROW * len(rows)
+    figure = plot.figure(traces, dark, title, "", key, shapes, notes, axis, height=height)
+    figure.update_layout(hovermode="closest")
+    draw(figure, key, t("properties.dots_alt", title=title, rows="; ".join(words)), caption=False)
+
+
+def curves(
+    x: Sequence[float],
+    lines: Sequence[tuple[str, str, np.ndarray, str]],
+    x_title: str,
+    y_title: str,
+    key: str,
+    alt: str,
+    *,
+    log: bool = False,
+    log_y: bool = False,
+    at: float | None = None,
+    ticks: Sequence[str] = (),
+    level: float | None = None,
+) -> None:
+    """Means over seeds with 95 % intervals as bars. lines: (kind, label, values (S, T), dash). at: a moment to mark."""
+    dark, traces = is_dark(), []
+    for kind, label, values, dash in lines:
+        found = [interval(column) for column in np.asarray(values, np.float64).T]
+        ink = colour(kind, dark)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "x": list(map(float, x)),
+                "y": [one.mean for one in found],
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [one.high - one.mean for one in found],
+                    "arrayminus": [one.mean - one.low for one in found],
+                    "color": palette.faded(ink, 0.6),
+                    "thickness": 1.2,
+                    "width": 2,
+                },
+                "name": plot.plain(label),
+                "line": {"color": ink, "dash": dash, "width": 2.2},
+                "marker": {"symbol": symbol(kind), "size": 7},
+                "hovertemplate": f"{plot.plain(label)}: %{{y:.3g}}<extra></extra>",
+            }
+        )
+        for seed in values if dash == "solid" else ():
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "markers",
+                    "x": list(map(float, x)),
+                    "y": np.asarray(seed, float).tolist(),
+                    "marker": {"color": palette.faded(ink, 0.45), "size": 4},
+                    "hoverinfo": "skip",
+                    "showlegend": False,
+                }
+            )
+    shapes = [] if at is None else [plot.vertical(at, palette.theme(dark).accent, "dash", 1.5)]
+    if level is not None:
+        line = {"color": palette.theme(dark).muted, "dash": "dot", "width": 1.5}
+        shapes.append({"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": level, "y1": level, "line": line})
+    figure = plot.figure(traces, dark, x_title, y_title, key, shapes, height=320, margin={"l": 8, "r": 8, "t": 16, "b": 60})
+    if log_y:
+        figure.update_yaxes(type="log")
+    if log:
+        figure.update_xaxes(type="log", tickvals=list(map(float, x)), ticktext=[f"{one:g}" for one in x])
+    if ticks:
+        figure.update_xaxes(tickvals=list(map(float, x)), ticktext=list(ticks))
+    draw(figure, key, alt)
+
+
+# ---- squares of numbers ----
+
+
+def square(
+    values: np.ndarray,
+    across: Sequence[str],
+    down: Sequence[str],
+    x_title: str,
+    y_title: str,
+    key: str,
+    alt: str,
+    most: float | None = None,
+) -> None:
+    """(R, C) magnitudes as a heatmap on the even scale, numbers in the cells."""
+    dark, stops = is_dark(), palette.MAGNITUDE
+    trace = {
+        "type": "heatmap",
+        "z": np.asarray(values, float).tolist(),
+        "x": list(range(len(across))),
+        "y": list(range(len(down))),
+        "zmin": 0,
+        "zmax": most or max(float(np.max(values)), 1e-9),
+        "colorscale": [[place / (len(stops) - 1), stop] for place, stop in enumerate(stops)],
+        "texttemplate": "%{z:.2f}",
+        "hovertemplate": "%{z:.3g}<extra></extra>",
+        "xgap": 1,
+        "ygap": 1,
+        "colorbar": {"thickness": 10, "tickfont": {"color": palette.theme(dark).muted, "size": 11}},
+    }
+    axis = {"tickvals": list(range(len(down))), "ticktext": list(down), "autorange": "reversed"}
+    figure = plot.figure([trace], dark, x_title, y_title, key, (), (), axis, height=max(240, 90 + 34 * len(down)))
+    figure.update_xaxes(tickvals=list(range(len(across))), ticktext=list(across))
+    figure.update_layout(hovermode="closest")
+    draw(figure, key, alt)
+
+
+def plane(
+    traces: Sequence[Mapping[str, Any]],
+    title: str,
+    key: str,
+    alt: str,
+    *,
+    unit: bool = True,
+    height: int = 300,
+    shapes=(),
+    reach: float | None = None,
+) -> None:
+    """Traces on two axes of one scale; `unit`: the unit square, reach: from −reach to reach, else as the points lie."""
+    span = {"range": [0, 1]} if unit else {"range": [-reach, reach]} if reach else {}
+    figure = plot.figure(
+        traces, is_dark(), "", "", key, shapes, (), {"scaleanchor": "x", "showgrid": False} | span, height=height
+    )
+    figure.update_xaxes(showgrid=False, **span)
+    figure.update_layout(
+        hovermode="closest", title={"text": plot.plain(title), "font": {"size": 13}}, margin={"l": 8, "r": 8, "t": 36, "b": 8}
+    )
+    draw(figure, key, alt, caption=False)

@@ -1,0 +1,34 @@
+"""Small choices within a result, which change what is shown of it and ask nothing of the engine."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from pages.ui import session
+
+PICK = "properties.pick."  # prefix of their widget keys
+
+
+def one_of(name: str, values: Sequence[str], label: Callable[[str], str], first: str) -> str:
+    """One of a few, side by side; kept while other parts of the page are on screen."""
+    kept = session.get(f"{PICK}{name}.kept", first)
+    key, labels = PICK + name, {value: label(value) for value in values}
+    st.session_state[key] = kept if kept in values else first
+    st.segmented_control(
+        name,
+        values,
+        format_func=lambda value: labels.get(value, str(value)),
+        key=key,
+        required=True,
+        label_visibility="collapsed",
+        on_change=lambda: session.put(f"{PICK}{name}.kept", session.get(key)),
+    )
+    return str(st.session_state[key])
+
+
+def step_of(name: str, label: str, count: int, first: int) -> int:
+    """A place from 0 to count − 1, on a slider that counts from 1."""
+    kept, key = session.get(f"{PICK}{name}.kept", first + 1), PICK + name
+    st.session_state[key] = min(max(1, int(kept)), count)
+    st.slider(label, 1, count, key=key, on_change=lambda: session.put(f"{PICK}{name}.kept", session.get(key)))
+    return int(st.session_state[key]) - 1

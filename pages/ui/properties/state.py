@@ -1,0 +1,209 @@
+"""Which study is on screen, with which knobs, and how its question stands. The address and the session are its two spellings.
+
+Nothing is computed here, and no link starts work: `press` asks the engine, everything else only looks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import session
+from pages.ui.text import has, t
+from replearn_core import engine, properties, tasks
+from replearn_core.catalog import Knob
+from replearn_core.engine import Refused, TaskView
+from replearn_core.experiment import InvalidExperiment, Problem
+
+NOW = "properties.now"  # the Now on screen
+QUERY = "properties.query"  # the query that this page wrote last
+NOTICES = "properties.notices"  # Problems of the link that was opened
+REFUSAL = "properties.refusal"  # (task id, Problem) with which the engine refused the last press
+KNOB = "properties.knob."  # prefix of every knob's widget key
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "disentangled": ("disentangled",),
+    "distributed": ("plane", "distributed"),
+    "smooth": ("smooth", "boundary"),
+    "hierarchical": ("hierarchical",),
+    "sparse": ("sparse", "atoms"),
+    "manifold": ("manifold", "field", "dimension"),
+}
+"""Property → its parts on this page; `plane` alone is no study: it is counted at once."""
+
+PARTS = tuple(part for parts in GROUPS.values() for part in parts)
+
+
+@dataclass(frozen=True)
+class Now:
+    """part: one of PARTS. turned: settings that differ from a study's defaults, by study."""
+
+    part: str = PARTS[0]
+    turned: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+
+    @property
+    def group(self) -> str:
+        return next(group for group, parts in GROUPS.items() if self.part in parts)
+
+    def options(self) -> dict[str, float | str]:
+        """Every setting of the study on screen."""
+        return defaults(self.part) | dict(self.turned.get(self.part, {}))
+
+
+def known_options(part: str) -> dict[str, Knob | tuple[str, tuple[str, ...], str]]:
+    """A study's settings by name; `plane` has none."""
+    if part not in properties.STUDIES:
+        return {}
+    return {one.name if isinstance(one, Knob) else one[0]: one for one in properties.options_of(part)}
+
+
+def defaults(part: str) -> dict[str, float | str]:
+    return {name: one.default if isinstance(one, Knob) else one[2] for name, one in known_options(part).items()}
+
+
+def name_of(setting: str) -> str:
+    """A setting as its knob is labelled."""
+    key = f"properties.knob.{setting}"
+    return t(key) if has(key) else setting
+
+
+# ---- the session ----
+
+
+def now() -> Now:
+    return session.get(NOW) or Now()
+
+
+def show(part: str) -> None:
+    if part in PARTS:
+        session.put(NOW, Now(part, now().turned))
+
+
+def take(setting: str, value: Any) -> None:
+    """The visitor turned a knob. A value that no widget could offer is refused and told."""
+    part, turned = now().part, dict(now().turned)
+    problems: list[Problem] = []
+    if (checked := _checked(part, setting, value, problems)) is not None:
+        changed = dict(turned.get(part, {})) | {setting: checked}
+        turned[part] = {name: one for name, one in changed.items() if one != defaults(part)[name]}
+        session.put(NOW, Now(part, turned))
+    session.put(NOTICES, tuple(problems))
+
+
+def usual() -> None:
+    """All knobs of the study on screen back to their defaults."""
+    session.put(NOW, Now(now().part, {name: one for name, one in now().turned.items() if name != now().part}))
+
+
+# ---- the address ----
+
+
+def follow_link() -> None:
+    """Take over what the address says, once per address."""
+    query = {key: st.query_params.get_all(key) for key in st.query_params if key != "lang"}
+    address = repr(sorted(query.items()))
+    if session.get(NOW) is not None and (address == session.get(QUERY) or not query):
+        return
+    session.put(QUERY, address)
+    problems: list[Problem] = []
+    part = query.pop("part", [now().part])[-1]
+    if part not in PARTS:
+        problems.append(_problem("unknown_choice", "part", value=part[:40], choices=list(PARTS)))
+        part = PARTS[0]
+    found: dict[str, float | str] = {}
+    for name, values in query.items():
+        if name not in known_options(part):
+            problems.append(_problem("unknown_field", name[:40]))
+        elif len(values) != 1:
+            problems.append(_problem("repeated", name))
+        elif (value := _checked(part, name, values[0], problems)) is not None:
+            found[name] = value
+    session.put(NOW, Now(part, {**now().turned, part: found}))
+    session.put(NOTICES, tuple(problems))
+
+
+def write_link() -> None:
+    """Put what is on screen into the address; no rerun follows from it."""
+    shown = now()
+    query = {"part": shown.part} | {
+        name: value if isinstance(value, str) else f"{value:.10g}" for name, value in shown.turned.get(shown.part, {}).items()
+    }
+    session.put(QUERY, repr(sorted((key, [value]) for key, value in query.items())))
+    if "lang" in st.query_params:
+        query["lang"] = st.query_params["lang"]
+    if query != {key: st.query_params[key] for key in st.query_params}:
+        st.query_params.from_dict(query)
+
+
+def _checked(part: str, name: str, value: Any, problems: list[Problem]) -> float | str | None:
+    option = known_options(part)[name]
+    if not isinstance(option, Knob):
+        if value in option[1]:
+            return str(value)
+        problems.append(_problem("unknown_choice", name, value=str(value)[:40], choices=list(option[1])))
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        problems.append(_problem("bad_value", name, value=str(value)[:40]))
+        return None
+    if not option.low <= number <= option.high or (option.integer and number != int(number)):
+        problems.append(_problem("out_of_range", name, value=str(value)[:40], low=option.low, high=option.high))
+        return None
+    return number
+
+
+def _problem(kind: str, setting: str, **numbers: Any) -> Problem:
+    return Problem(f"problem.{kind}", setting, {"setting": name_of(setting), **numbers})
+
+
+# ---- the question ----
+
+
+@dataclass(frozen=True)
+class Asked:
+    """task: None where the knobs do not go together. view: how the engine's answer stands. problem: why there is none."""
+
+    task: tasks.Task | None
+    view: TaskView
+    problem: Problem | None = None
+
+
+def question(shown: Now) -> Asked:
+    """The question as it stands; asking for it is `press`'s."""
+    nothing = TaskView("none", "missing")
+    try:
+        task = tasks.Task.from_values({"kind": properties.PREFIX + shown.part, "options": shown.options()})
+        assert task.experiment is not None
+        tasks.check(task, task.experiment)
+    except InvalidExperiment as error:
+        return Asked(None, nothing, error.problems[0])
+    except tasks.CannotAnswer as error:
+        return Asked(None, nothing, error.problem)
+    running = engine.current()
+    if running is None:
+        return Asked(task, nothing, Problem("problem.engine_starting"))
+    view, refused = running.task(task.id), session.get(REFUSAL)
+    if view.state == "failed":
+        return Asked(task, view, view.problem or Problem("problem.task_failed", "", {"error": "–"}))
+    told = refused[1] if refused and refused[0] == task.id and view.state == "missing" else None
+    return Asked(task, view, told)
+
+
+def press(task: tasks.Task) -> None:
+    """Ask the engine; equal questions of all visitors are one computation."""
+    running = engine.current()
+    if running is None:
+        return
+    session.put(REFUSAL, None)
+    try:
+        running.compute(task, owner=session.owner(), again=running.task(task.id).state == "failed")
+    except Refused as refused:
+        session.put(REFUSAL, (task.id, refused.problem))
+
+
+def stop(task: tasks.Task) -> None:
+    """Give it up; whoever else waits for it still gets it."""
+    if (running := engine.current()) is not None:
+        running.cancel(task.id, owner=session.owner())
