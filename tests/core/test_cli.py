@@ -156,7 +156,7 @@ def test_a_damaged_run_is_named(tmp_path, capsys):
 
 
 def test_a_data_set_that_cannot_be_had_is_one_line(tmp_path, capsys, monkeypatch):
-    def absent(*_, **__):
+    def absent(name, size=None, on_progress=None):
         raise datasets.Unavailable(name, "missing", ["train-images.gz"])
 
     monkeypatch.setattr(datasets, "load", absent)
