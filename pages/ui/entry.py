@@ -60,6 +60,13 @@ def _pages() -> list[st.Page]:
             url_path="latent",
             help=t("latent.about"),
         ),
+        st.Page(
+            pages / "properties.py",
+            title=t("properties.nav"),
+            icon=":material/fact_check:",
+            url_path="properties",
+            help=t("properties.help_nav"),
+        ),
     ]
 
 

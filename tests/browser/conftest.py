@@ -1,5 +1,6 @@
 """The harness of the browser tests: the app's real server on a free port, with a store of its own, and the system's Chromium."""
 
+import json
 import os
 import re
 import shutil
@@ -76,6 +77,22 @@ def chromium():
         browser = driver.chromium.launch(executable_path=binary, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def context_with(chromium):
+    """context_with(options) → one context for each set of options, so that Streamlit's own scripts are fetched once."""
+    contexts = {}
+
+    def get(options):
+        key = json.dumps(options, sort_keys=True)
+        if key not in contexts:
+            contexts[key] = chromium.new_context(**options)
+        return contexts[key]
+
+    yield get
+    for context in contexts.values():
+        context.close()
 
 
 @pytest.fixture

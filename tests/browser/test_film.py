@@ -5,7 +5,6 @@ Served by `film_app.py`, whose frames are made up. Values on the screen are comp
 
 import json
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,14 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
 
 from pages.ui import palette
 from pages.ui.components.film import joined_modules, valid_epoch
 
 pytestmark = pytest.mark.browser
 HERE = Path(__file__).parent
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 MOMENTS = 30
 SCANNING = """(canvas) => {  // the canvas's size, and the bytes of its corner: (200, 200, RGBA)
   const {width, height} = canvas;
@@ -79,32 +76,6 @@ def server():
     yield from served()
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    binary = shutil.which("chromium")
-    assert binary, "these tests need Chromium: apt-get install chromium"
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=binary, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def context_with(chromium):
-    """One context for each set of options, so that Streamlit's own scripts are fetched once and not for each test."""
-    contexts = {}
-
-    def get(options):
-        key = json.dumps(options, sort_keys=True)
-        if key not in contexts:
-            contexts[key] = chromium.new_context(**{"viewport": {"width": 900, "height": 900}} | options)
-        return contexts[key]
-
-    yield get
-    for context in contexts.values():
-        context.close()
-
-
 @pytest.fixture
 def visit(context_with, server):
     """Opens the film on a page of its own; at the end no console may have complained of anything but what was allowed."""
@@ -114,7 +85,7 @@ def visit(context_with, server):
     def open_page(query: str, *, address: str = server, path: str = "/", allow: str = "", **options):
         if allow:
             allowed.append(allow)
-        page = context_with(options).new_page()
+        page = context_with({"viewport": {"width": 900, "height": 900}} | options).new_page()
         pages.append(page)
         page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(f"{said.text} {said.location}"))
         page.on("pageerror", lambda error: complaints.append(str(error)))

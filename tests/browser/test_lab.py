@@ -87,29 +87,36 @@ def until_another_run(page: Page, before: str) -> str:
     return run_of(page)
 
 
+def trained(page: Page, lang: str = "en") -> str:
+    """Press Train and wait for this run's end: what was on screen before, the shipped example say, had ended already."""
+    press(page, "train.start", lang)
+    run_id = run_of(page)
+    expect(page.locator(".film")).to_contain_text(run_id[:8])
+    expect(state(page, "finished")).to_be_visible()
+    return run_id
+
+
 # ---- training ----
 
 
 @pytest.mark.parametrize("lang", ["en", "zh-TW"])
 def test_one_press_trains_on_digits_and_the_held_out_error_falls(lab, lang):
     page = lab(f"{SHORT}&seed={len(lang)}", lang)
-    press(page, "train.start", lang)
-    expect(state(page, "finished")).to_be_visible()
+    run_id = trained(page, lang)
     expect(picture(page)).to_have_attribute("aria-label", re.compile(r"\b20\b"))
     moment = shown_moment(page, lang)
     assert float(moment["now"]) < float(moment["first"])
-    assert f"run={run_of(page)}" in page.url and "epochs=20" in page.url
+    assert f"run={run_id}" in page.url and "epochs=20" in page.url
 
 
 @pytest.mark.real_data
 @needs_data
 def test_it_trains_on_fashion_mnist(lab, server):
     page = lab("dataset=fashion_mnist&variant=undercomplete&train_size=2000&epochs=3")
-    press(page, "train.start")
-    expect(state(page, "finished")).to_be_visible()
+    run_id = trained(page)
     moment = shown_moment(page)
     assert float(moment["now"]) < float(moment["first"])
-    started = next(record for record in records(server, run_of(page)) if record["kind"] == "started")
+    started = next(record for record in records(server, run_id) if record["kind"] == "started")
     assert started["train_samples"] == 2_000 and started["licence"] == "MIT" and "Xiao" in started["source"]
 
 
@@ -151,12 +158,6 @@ def test_a_paused_run_holds_still_and_resumes_where_it_was(lab, server):
 
 
 # ---- looking ----
-
-
-def trained(page: Page) -> str:
-    press(page, "train.start")
-    expect(state(page, "finished")).to_be_visible()
-    return run_of(page)
 
 
 def test_the_time_slider_moves_picture_and_measures_together(lab):

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,7 +20,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from pages.ui.components.latent import MODULES as LATENT_MODULES
 from pages.ui.components.latent import LatentState, MapSpec, latent, valid_state
@@ -33,7 +31,6 @@ from replearn_core.networks import Autoencoder
 pytestmark = pytest.mark.browser
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[1] / "pages" / "ui" / "components" / "latent"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 POINTS = 900
 PIXELS = "(canvas) => canvas.toDataURL().split(',')[1]"
 
@@ -81,33 +78,6 @@ def wait_for(true, seconds: float = 30.0):
         time.sleep(0.1)
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    binary = shutil.which("chromium")
-    if binary is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=binary, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def context_with(chromium):
-    """One context for each set of options, so that Streamlit's own scripts are fetched once and not for each test."""
-    contexts = {}
-
-    def get(options):
-        key = json.dumps(options, sort_keys=True)
-        if key not in contexts:
-            contexts[key] = chromium.new_context(**{"viewport": {"width": 1100, "height": 900}} | options)
-        return contexts[key]
-
-    yield get
-    for context in contexts.values():
-        context.close()
-
-
 @pytest.fixture
 def visit(context_with, server):
     """Opens the canvas on a page of its own; at the end no console may have complained of anything but what was allowed."""
@@ -117,8 +87,8 @@ def visit(context_with, server):
     def open_page(query: str, *, allow: str = "", **options):
         if allow:
             allowed.append(allow)
-        page = context_with(options).new_page()
-        page.set_default_timeout(30_000)
+        page = context_with({"viewport": {"width": 1100, "height": 900}} | options).new_page()
+        page.set_default_timeout(60_000)
         pages.append(page)
         page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(f"{said.text} {said.location}"))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -473,7 +443,7 @@ ARCHITECTURES = {
 
 @pytest.fixture(scope="module")
 def blank(context_with, server):
-    page = context_with({}).new_page()
+    page = context_with({"viewport": {"width": 1100, "height": 900}}).new_page()
     page.goto(f"{server}/_stcore/health")
     yield page
     page.close()

@@ -1,4 +1,4 @@
-"""The latent explorer without a browser: links in and out, what starts work and what does not, and its panels on a fake engine."""
+"""The latent explorer without a browser: links in and out, what starts work and what does not, its panels on a fake engine."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -277,3 +277,28 @@ def test_paths_that_meet_end_in_one_place():
 def test_the_commonest_class_of_a_selection_is_named_first():
     said = counts(np.array([1, 0, 1, 1, -1]), ["zero", "one"])
     assert said.index("one") < said.index("zero") and "5" in said
+
+
+# ---- following a run that goes ----
+
+
+def test_a_run_that_goes_is_shown_at_the_epoch_kept_last_and_the_next_one_takes_its_place_when_it_is_there(fake, monkeypatch):
+    from pages.ui.latent import asking
+
+    kept, clock = {looks.WORKS: True}, [100.0]
+    monkeypatch.setattr(asking.session, "get", lambda key, default=None: kept.get(key, default))
+    monkeypatch.setattr(asking.session, "put", kept.__setitem__)
+    monkeypatch.setattr(asking.time, "monotonic", lambda: clock[0])
+    made = fake(state="running")
+    made.checkpoint = lambda run_id: 2
+    look, view = Look(FIRST.id), made.run
+    shown, coming = asking.follow(look, view)
+    assert shown.epoch == 2 and coming is None
+    asking.arrived(shown)
+    made.checkpoint = lambda run_id: 3
+    assert asking.follow(look, view) == (replace(look, epoch=2.0), None)
+    clock[0] += asking.PACE + 1
+    assert asking.follow(look, view) == (replace(look, epoch=2.0), replace(look, epoch=3.0))
+    asking.arrived(replace(look, epoch=3.0))
+    assert asking.follow(look, view) == (replace(look, epoch=3.0), None)
+    assert asking.follow(look, replace(view, state="finished")) == (look, None)

@@ -69,7 +69,7 @@ def run_label(run_id: str, experiment: Experiment) -> str:
 def about(view: RunView) -> str:
     """What a narrow list cuts off."""
     assert view.experiment is not None
-    data, epoch = t(f"dataset.{view.experiment.dataset}.name"), int(runs.epoch_of(view))
+    data, epoch = t(f"dataset.{view.experiment.dataset}.name"), view.experiment.epochs if view.live else int(runs.epoch_of(view))
     return t(
         "explorer.about_run",
         data=data,

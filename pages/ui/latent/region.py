@@ -36,14 +36,13 @@ def _region(run_id: str, was_moving: bool, was_live: bool) -> None:
             st.rerun()
         shown, coming = asking.follow(look, view)
         scene = Scene(shown or look, view, asks=shown is not None)
-        if coming is not None:
-            later = Scene(coming, view)
-            if not later.live:
-                asking.arrived(coming)
+        later = scene if coming is None else Scene(coming, view)
+        if not later.live:
+            asking.arrived(later.look)
         _head(view, scene)
         _canvas(scene)
         below = panels.show(scene) if scene.points.finished else ()
-        asked = [*scene.all, *(later.all if coming is not None else ()), *below]
+        asked = [*scene.all, *later.all, *below]
         asking.leave(frozenset(one.task_id for one in asked))
         moving = any(one.live for one in asked) or (view.live and looks.may_work()) or engine.current() is None
         looks.write_link()

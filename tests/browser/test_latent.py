@@ -1,0 +1,75 @@
+"""The latent explorer in a real browser: a link that waits, maps that are drawn, points that are picked, narrow screens."""
+
+import re
+
+import pytest
+
+from pages.ui import text
+from pages.ui.draft import FIRST
+
+CAPTION = ".latent .caption"
+
+
+def opened(visit, server, lang="en", query="", **options):
+    page = visit(f"{server.address}/latent?lang={lang}{query}", lang, **options)
+    page.locator(".st-key-latent_page").wait_for()
+    page.locator(".st-key-latent_draw, .latent").first.wait_for()
+    return page
+
+
+def drawn(page, lang="en"):
+    """Press for the maps where they are not kept yet, and wait until both are there."""
+    press = page.locator(".st-key-latent_draw button")
+    if press.count():
+        press.click()
+    words = text.catalogue(lang)["measure.trustworthiness"]
+    page.locator(CAPTION, has_text=words).nth(1).wait_for()
+    press.wait_for(state="detached")
+    return page
+
+
+def test_a_link_waits_for_a_press_and_then_draws_two_maps_of_the_same_points(visit, server):
+    page = opened(visit, server, query=f"&run={FIRST.id}")
+    assert page.locator(".st-key-latent_draw").count() == 1 and page.locator(".latent").count() == 0
+    drawn(page)
+    counts = [re.search(r"(\d+)\spoints", caption) for caption in page.locator(CAPTION).all_inner_texts()]
+    assert len({found[1] for found in counts if found}) == 1
+    again = opened(visit, server, query=f"&run={FIRST.id}")
+    again.locator(CAPTION, has_text="points").nth(1).wait_for()
+    assert again.locator(".st-key-latent_draw").count() == 0
+
+
+def test_a_search_selects_points_and_the_link_remembers_them(visit, server):
+    page = drawn(opened(visit, server, query=f"&run={FIRST.id}"))
+    page.locator(".latent input.search").fill("7")
+    page.get_by_role("button", name="Select them").click()
+    page.locator(".st-key-latent_panel_chosen").get_by_text("7 ×", exact=False).wait_for()
+    page.locator(".latent-near").first.wait_for()
+    page.wait_for_url(re.compile("selected="))
+    reopened = visit(page.url)
+    reopened.locator(".st-key-latent_panel_chosen .latent-pic").first.wait_for()
+    assert reopened.locator(".latent-near").count() == page.locator(".latent-near").count()
+
+
+def test_a_walk_between_two_chosen_points_shows_both_ways_and_the_classifier(visit, server):
+    page = drawn(opened(visit, server, query=f"&run={FIRST.id}&panel=walk"))
+    page.locator(".st-key-latent_two button").click()
+    page.locator(".st-key-latent_panel_walk .latent-row").nth(1).wait_for()
+    page.locator(".st-key-latent_confidence .js-plotly-plot").wait_for()
+    assert page.locator(".st-key-latent_panel_walk .latent-row").nth(0).locator("img").count() == 11
+
+
+def test_from_the_lab_the_run_on_screen_can_be_explored(visit, server):
+    page = visit(f"{server.address}/autoencoder?run={FIRST.id}")
+    page.get_by_role("link", name=text.catalogue("en")["explorer.link"]).click()
+    page.locator(".st-key-latent_page").wait_for()
+    page.wait_for_url(re.compile(FIRST.id))
+
+
+@pytest.mark.parametrize("lang", text.LANGUAGES)
+def test_on_a_phone_the_page_scrolls_one_way_only_and_maps_come_first(visit, server, lang):
+    page = drawn(opened(visit, server, lang, f"&run={FIRST.id}", viewport={"width": 390, "height": 844}), lang)
+    wide = page.evaluate("Math.max(...[...document.querySelectorAll('*')].map(e => e.getBoundingClientRect().right))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390 and wide < 800
+    tops = [page.locator(f".st-key-latent_{name}").bounding_box()["y"] for name in ("picture", "knobs", "notes")]
+    assert tops == sorted(tops)
