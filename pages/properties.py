@@ -1,4 +1,4 @@
-"""Six ideal properties of a representation: pick one, turn its knobs, train for several seeds, and see the effect or its absence."""
+"""Six ideal properties of a representation: turn knobs, train for several seeds, see the effect or its absence."""
 
 import streamlit as st
 

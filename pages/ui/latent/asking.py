@@ -59,11 +59,11 @@ def question(look: Look, view: RunView, kind: str, **options: float | str) -> As
         task = tasks.Task.from_values({"kind": kind, "run": look.run, "epoch": look.epoch, "options": options})
         task = _settled(task, view)
     except InvalidExperiment as error:
-        return _refused(kind, error.problems[0])
+        return refused(kind, error.problems[0])
     except tasks.CannotAnswer as error:
-        return _refused(kind, error.problem)
-    except Refused as refused:
-        return _refused(kind, refused.problem)
+        return refused(kind, error.problem)
+    except Refused as error:
+        return refused(kind, error.problem)
     return _standing(task)
 
 
@@ -72,7 +72,7 @@ def waiting(kind: str) -> Asked:
     return Asked(f"none-{kind}", TaskView(f"none-{kind}", "queued"))
 
 
-def _refused(kind: str, problem: Problem) -> Asked:
+def refused(kind: str, problem: Problem) -> Asked:
     """An id that no task has, so that a canvas can show the sentence in its place."""
     return Asked(f"none-{kind}", TaskView(f"none-{kind}", "missing"), problem)
 
@@ -173,12 +173,14 @@ def follow(look: Look, view: RunView) -> tuple[Look | None, Look | None]:
     """(the look on screen, the one that is being computed) while a run goes; the look itself, and None, in all other cases.
 
     At a calm pace: the state that the worker has now is kept, its maps are computed, and when they are there they take the
-    place of the last ones. None on screen: the run has not come to a first whole epoch yet.
+    place of the last ones. None on screen: nothing is to be shown yet, for want of a whole epoch or of a press.
     """
     kept = session.get(FOLLOWED)
-    if not view.live or look.epoch is not None or not looks.may_work():
+    if not view.live or look.epoch is not None:
         session.put(FOLLOWED, None)
         return look, None
+    if not looks.may_work():
+        return None, None
     if kept is None or kept.run != view.run_id:
         kept = Followed(view.run_id)
     if kept.coming is None and (kept.shown is None or time.monotonic() - kept.since > PACE):

@@ -16,6 +16,7 @@ from pages.ui.latent.look import Look
 from pages.ui.text import t
 from replearn_core import engine
 from replearn_core.engine import RunView
+from replearn_core.experiment import Problem
 
 CANVAS = "latent_canvas"  # the component's key
 MOVING = "latent.moving"  # whether the region polls
@@ -44,7 +45,7 @@ def _region(run_id: str, was_moving: bool, was_live: bool) -> None:
         below = panels.show(scene) if scene.points.finished else ()
         asked = [*scene.all, *later.all, *below]
         asking.leave(frozenset(one.task_id for one in asked))
-        moving = any(one.live for one in asked) or (view.live and looks.may_work()) or engine.current() is None
+        moving = any(one.live for one in asked) or view.live or engine.current() is None
         looks.write_link()
         if moving != was_moving:
             session.put(MOVING, moving)
@@ -65,7 +66,7 @@ class Scene:
         self.maps = {name: ask(look, view, "map", **_options(look, name)) for name in self.names}
         self.film: Asked | None = None
         if look.view == "film":
-            self.film = ask(replace(look, epoch=None), view, "film", **_film_options(look, names[0]))
+            self.film = _film(look, view, names[0])
 
     @property
     def all(self) -> list[Asked]:
@@ -95,6 +96,13 @@ def _waits(look: Look, view: RunView, kind: str, **options: float | str) -> Aske
     return asking.waiting(kind)
 
 
+def _film(look: Look, view: RunView, name: str) -> Asked:
+    """The film of a whole run; each further epoch of one that goes would make another film, so it has to wait."""
+    if view.live:
+        return asking.refused("film", Problem("explorer.film_later"))
+    return asking.question(replace(look, epoch=None), view, "film", **_film_options(look, name))
+
+
 def _options(look: Look, name: str) -> dict[str, float | str]:
     source, method = name.split(":")
     return {"source": source, "method": method, **look.knobs()}
@@ -116,7 +124,7 @@ def _head(view: RunView, scene: Scene) -> None:
         live.state_line(view)
         if view.live:
             st.caption(t("explorer.follows" if looks.may_work() else "explorer.would_follow"))
-    if scene.new:
+    if scene.new or (view.live and not looks.may_work()):
         with st.container(border=True, key="latent_invite", horizontal=True, vertical_alignment="center"):
             st.markdown(t("explorer.invite_some" if any(one.finished for one in scene.all) else "explorer.invite"))
             st.button(t("explorer.draw"), key="latent_draw", type="primary", icon=":material/scatter_plot:", on_click=looks.start)
@@ -132,7 +140,7 @@ def _canvas(scene: Scene) -> None:
     if points.problem is not None:
         st.text(text.problem(points.problem))
         return
-    if points.new:
+    if points.new or not scene.asks:
         return  # the maps that are there wait for the points that they show
     specs = list(_specs(scene))
     if not specs:

@@ -60,7 +60,7 @@ def spread(low: float, mean: float, high: float) -> str:
 def dots(
     told: Mapping[str, Any], rows: Sequence[tuple[str, str, str]], title: str, key: str, *, mark: tuple[float, str] | None = None
 ) -> None:
-    """One row a measure: the seeds as dots, the mean with its 95 % interval. rows: (measure, label, kind, which gives the colour)."""
+    """One row a measure: the seeds as dots, the mean with its 95 % interval. rows: (measure, label, kind)."""
     dark, traces, words = is_dark(), [], []
     theme = palette.theme(dark)
     for place, (measure, label, kind) in enumerate(rows):
@@ -125,7 +125,7 @@ def dots(
 
 
 def curves(
-    x: Sequence[float],
+    x: Sequence[float] | np.ndarray,
     lines: Sequence[tuple[str, str, np.ndarray, str]],
     x_title: str,
     y_title: str,
@@ -139,7 +139,8 @@ def curves(
     level: float | None = None,
 ) -> None:
     """Means over seeds with 95 % intervals as bars. lines: (kind, label, values (S, T), dash). at: a moment to mark."""
-    dark, traces = is_dark(), []
+    dark = is_dark()
+    traces: list[dict[str, Any]] = []
     for kind, label, values, dash in lines:
         found = [interval(column) for column in np.asarray(values, np.float64).T]
         ink = colour(kind, dark)
@@ -165,17 +166,16 @@ def curves(
             }
         )
         for seed in values if dash == "solid" else ():
-            traces.append(
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "x": list(map(float, x)),
-                    "y": np.asarray(seed, float).tolist(),
-                    "marker": {"color": palette.faded(ink, 0.45), "size": 4},
-                    "hoverinfo": "skip",
-                    "showlegend": False,
-                }
-            )
+            dot: dict[str, Any] = {
+                "type": "scatter",
+                "mode": "markers",
+                "x": list(map(float, x)),
+                "y": np.asarray(seed, float).tolist(),
+                "marker": {"color": palette.faded(ink, 0.45), "size": 4},
+                "hoverinfo": "skip",
+                "showlegend": False,
+            }
+            traces.append(dot)
     shapes = [] if at is None else [plot.vertical(at, palette.theme(dark).accent, "dash", 1.5)]
     if level is not None:
         line = {"color": palette.theme(dark).muted, "dash": "dot", "width": 1.5}

@@ -80,7 +80,7 @@ def _tree(linkage: np.ndarray, dataset: str) -> None:
     classes, _ = names_in(dataset)
     words = [t(f"class.{dataset}.{name}") for name in classes]
     labels = [word if not word.startswith("class.") else name for word, name in zip(words, classes)]
-    drawn, dark = dendrogram(linkage, no_plot=True), figures.is_dark()
+    drawn, dark = dendrogram(linkage.astype(np.float64), no_plot=True), figures.is_dark()
     ink = palette.theme(dark).text
     traces = [
         {

@@ -75,7 +75,7 @@ def _turn(arrays: Arrays, family: str, factors: Sequence[str], names: Sequence[s
     st.markdown(f"**{t('properties.turn')}**")
     factor = factors.index(one_of("factor", factors, str, factors[-1]))
     images, codes = arrays["turn.images"][factor], arrays[f"{family}.turn"][factor]  # (L, H, W), (L, K)
-    level = step_of("turn_level", t("properties.level"), len(images), 0)
+    level = step_of("turn_level", t("properties.level"), len(images), len(images) - 1)
     shown = [
         pictures.image(pictures.grey(one), t("properties.turn_image", n=place + 1), width=48, strong=place == level)
         for place, one in enumerate(images)
@@ -149,7 +149,7 @@ def distributed(told: Told, arrays: Arrays) -> None:
 
 
 def smooth(told: Told, arrays: Arrays) -> None:
-    change = one_of("change", CHANGES, lambda name: t(f"properties.change.{name}"), "rotate")
+    change = one_of("change", CHANGES, lambda name: t(f"properties.change.{name}"), "noise")
     place, steps = CHANGES.index(change), arrays[f"steps.{change}"]
     images = arrays["path.images"][place]
     step = step_of("smooth_step", t("properties.amount"), len(images), len(images) // 2)
@@ -159,6 +159,8 @@ def smooth(told: Told, arrays: Arrays) -> None:
     ]
     pictures.show(pictures.row(shown))
     dark = figures.is_dark()
+    ways = np.stack([arrays[f"path.plane.{space}"][place] for space in SPACES])  # (4, 11, 2)
+    reach = 1.1 * float(np.abs(ways - ways[:, :1]).max()) + 1e-6
     for column, space in zip(st.columns(4), SPACES):
         path, far = arrays[f"path.plane.{space}"][place], float(arrays[f"path.{space}"][place, step])
         ink = figures.colour(space, dark)
@@ -174,7 +176,7 @@ def smooth(told: Told, arrays: Arrays) -> None:
         }
         with column:
             alt = t("properties.path_alt", kind=kind(space), far=far)
-            figures.plane([way], f"{kind(space)}", f"path_{space}", alt, unit=False, height=210, reach=0.8)
+            figures.plane([way], f"{kind(space)}", f"path_{space}", alt, unit=False, height=210, reach=reach)
             st.caption(alt)
     curve = arrays[f"curve.{change}"]  # (S, 4, 11)
     lines = [(space, kind(space), curve[:, row], "solid") for row, space in enumerate(SPACES)]

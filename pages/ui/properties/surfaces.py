@@ -63,8 +63,9 @@ def _space(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray], truth: lis
     ink = figures.colour("denoising", dark) if which != "planes" else palette.theme(dark).text
     traces = [
         {
-            "type": "scatter3d", "mode": "markers", "x": points[:, 0].tolist(), "y": points[:, 1].tolist(), "z": points[:, 2].tolist(),
-            "marker": {"color": truth, "colorscale": _scale(), "size": 2.5}, "hoverinfo": "skip", "showlegend": False,
+            "type": "scatter3d", "mode": "markers", "x": points[:, 0].tolist(), "y": points[:, 1].tolist(),
+            "z": points[:, 2].tolist(), "marker": {"color": truth, "colorscale": _scale(), "size": 2.5},
+            "hoverinfo": "skip", "showlegend": False,
         },
         {
             "type": "scatter3d", "mode": "lines", "x": lines[0], "y": lines[1], "z": lines[2], "hoverinfo": "skip",
@@ -86,7 +87,10 @@ def field(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     dark, points, grid = figures.is_dark(), arrays["points"], arrays["grid"]
     show = one_of("field", ("arrows", "paths"), lambda name: t(f"properties.field_{name}"), "arrows")
     for column, one in zip(st.columns(2), ("plain", "denoising")):
-        ways = arrays[f"{one}.paths"] if show == "paths" else np.stack([grid, grid + arrays[f"{one}.arrows"]], axis=1)
+        side = round(len(grid) ** 0.5)
+        sparse = np.arange(len(grid)).reshape(side, side)[::2, ::2].ravel()  # every arrow would hide the data
+        starts = grid[sparse]
+        ways = arrays[f"{one}.paths"] if show == "paths" else np.stack([starts, starts + arrays[f"{one}.arrows"][sparse]], axis=1)
         x = [value for way in ways for value in (*way[:, 0].tolist(), None)]
         y = [value for way in ways for value in (*way[:, 1].tolist(), None)]
         ink, ends = figures.colour(one, dark), ways[:, -1]
