@@ -175,6 +175,13 @@ def test_without_an_engine_the_page_says_that_it_is_starting():
     assert text.catalogue("en")["problem.engine_starting"] in [line.value for line in app.text]
 
 
+def test_what_is_refused_for_now_is_asked_again_by_itself_and_what_is_wrong_is_not():
+    from pages.ui.latent import asking
+
+    starting, wrong = (asking.refused("map", Problem(key)) for key in ("problem.engine_starting", "problem.few_points"))
+    assert starting.later and not wrong.later and not starting.live
+
+
 def test_a_damaged_run_is_answered_by_its_reason_in_place_of_the_maps(fake):
     fake(state="damaged", problem=Problem("problem.damaged", "", {"file": "weights.safetensors"}))
     app = opened(lang="en", run=FIRST.id)

@@ -23,6 +23,7 @@ from replearn_core.experiment import Experiment, InvalidExperiment, Problem
 
 OPEN = "latent.open"  # ids of tasks that this visitor asked for and that may not have ended
 FOLLOWED = "latent.followed"  # Followed: which epoch of a run that goes is on screen, and which one is on its way
+PASSING = ("problem.engine_starting", "problem.engine_lost", "problem.queue_full", "problem.owner_queue_full")
 PACE = 6.0  # seconds between two maps of a run that goes
 
 
@@ -39,6 +40,11 @@ class Asked:
     @property
     def live(self) -> bool:
         return self.problem is None and self.view.live
+
+    @property
+    def later(self) -> bool:
+        """Whether it was refused for now only: worth another question by itself."""
+        return self.problem is not None and self.problem.key in PASSING
 
     @property
     def finished(self) -> bool:

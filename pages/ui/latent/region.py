@@ -45,7 +45,7 @@ def _region(run_id: str, was_moving: bool, was_live: bool) -> None:
         below = panels.show(scene) if scene.points.finished else ()
         asked = [*scene.all, *later.all, *below]
         asking.leave(frozenset(one.task_id for one in asked))
-        moving = any(one.live for one in asked) or view.live or engine.current() is None
+        moving = view.live or any(one.live or one.later for one in asked)
         looks.write_link()
         if moving != was_moving:
             session.put(MOVING, moving)

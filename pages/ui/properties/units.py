@@ -72,7 +72,7 @@ def _speedup(arrays: Mapping[str, np.ndarray]) -> None:
     }  # fmt: skip
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1, "y1": 1,
             "line": {"color": palette.theme(dark).muted, "dash": "dot"}}  # fmt: skip
-    figure = plot.figure([trace], dark, t("properties.share"), t("properties.measure.speedup"), "speed", [line], height=260)
+    figure = plot.figure([trace], dark, t("properties.share"), t("properties.speed_axis"), "speed", [line], height=260)
     pays = share[speed > 1]
     alt = t("properties.speed_alt", share=100 * float(pays.max())) if len(pays) else t("properties.speed_never")
     figures.draw(figure, "speed", alt)
