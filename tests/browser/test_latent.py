@@ -13,7 +13,7 @@ CAPTION = ".latent .caption"
 def opened(visit, server, lang="en", query="", **options):
     page = visit(f"{server.address}/latent?lang={lang}{query}", lang, **options)
     page.locator(".st-key-latent_page").wait_for()
-    page.locator(".st-key-latent_draw, .latent").first.wait_for()
+    page.locator(".st-key-latent_draw button, .latent").first.wait_for()
     return page
 
 
@@ -30,7 +30,7 @@ def drawn(page, lang="en"):
 
 def test_a_link_waits_for_a_press_and_then_draws_two_maps_of_the_same_points(visit, server):
     page = opened(visit, server, query=f"&run={FIRST.id}")
-    assert page.locator(".st-key-latent_draw").count() == 1 and page.locator(".latent").count() == 0
+    assert page.locator(".st-key-latent_draw button").count() == 1 and page.locator(".latent").count() == 0
     drawn(page)
     counts = [re.search(r"(\d+)\spoints", caption) for caption in page.locator(CAPTION).all_inner_texts()]
     assert len({found[1] for found in counts if found}) == 1
