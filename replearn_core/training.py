@@ -29,7 +29,7 @@ RECORD_COST = 40  # a moment is recorded after this many times its own work, so 
 MACS_A_SECOND = 4e10  # of one core of a small machine; only ratios of work matter
 STEP_OVERHEAD = 1.8e-4 * MACS_A_SECOND
 RECORD_OVERHEAD = 1.5e-3 * MACS_A_SECOND
-LONGEST_SILENCE = 0.4 * MACS_A_SECOND  # between two pictures
+LONGEST_SILENCE = 0.3 * MACS_A_SECOND  # between two pictures
 GATHERED = 2**20  # bytes brought into order at a time: few gathers, within the cache, and no second copy of a large data set
 PURPOSES = {"weights": 1, "order": 2, "noise": 3, "held_out": 4, "probe": 5}
 
