@@ -20,10 +20,11 @@ import torch
 from torch import nn
 
 from replearn_core import datasets
+from replearn_core.batches import batches
 from replearn_core.datasets import Dataset
 from replearn_core.experiment import Experiment
 from replearn_core.presets import preset
-from replearn_core.training import batches, train
+from replearn_core.training import train
 from side_by_side import Speed, Watch, machine, one_thread, ratios, spread, table, take_turns, verdict, walls
 
 ROUNDS = 9

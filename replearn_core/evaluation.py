@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from replearn_core import measures
+from replearn_core.batches import Samples
 from replearn_core.codes import active_tolerance
 from replearn_core.corruptions import corrupt
 from replearn_core.cost import macs
@@ -136,8 +137,8 @@ class View:
             state,
         )
 
-    def baseline(self, x_train: Tensor) -> Baseline:
-        return Baseline(*baseline_errors(x_train.cpu().numpy(), self.x_test.cpu().numpy(), self.e.code_size))
+    def baseline(self, x_train: Samples) -> Baseline:
+        return Baseline(*baseline_errors(x_train, self.x_test, self.e.code_size))
 
     # ---- the pieces of a moment ----
 
@@ -264,25 +265,27 @@ def _error(rebuilt: Tensor, x: Tensor) -> float:
 _of_data: dict[tuple, Any] = {}
 
 
-def data_key(x_train: np.ndarray, x_test: np.ndarray) -> tuple:
+def data_key(x_train: Samples, x_test: Tensor) -> tuple:
     """Tells data sets apart by their sizes and by a checksum over some hundred rows."""
-    sums = [zlib.crc32(x[:: max(1, len(x) // 200)].tobytes()) for x in (x_train, x_test)]
-    return (*x_train.shape, len(x_test), *sums)
+    sums = [zlib.crc32(x[:: max(1, len(x) // 200)].cpu().numpy().tobytes()) for x in (x_train.kept, x_test)]
+    return (len(x_train), *x_test.shape, *sums)
 
 
-def baseline_errors(x_train: np.ndarray, x_test: np.ndarray, size: int) -> tuple[float, float]:
+def baseline_errors(x_train: Samples, x_test: Tensor, size: int) -> tuple[float, float]:
     """Held-out squared error per image of PCA with `size` components, and of the mean picture."""
     key = ("baseline", size, *data_key(x_train, x_test))
     if key not in _of_data:
-        mean = float(np.square(x_test - x_train.mean(axis=0)).sum(axis=1).mean())
-        _of_data[key] = (measures.pca_error(x_train, x_test, size), mean)
+        train, test = x_train.kept.cpu().numpy(), x_test.cpu().numpy()
+        mean = float(np.square(test - x_train.mean().cpu().numpy()).sum(axis=1).mean())
+        pca = measures.pca_error(train, test if x_train.scale == 1 else test / x_train.scale, size)  # in the units of `kept`
+        _of_data[key] = (pca * x_train.scale**2, mean)
     return _of_data[key]
 
 
 # ---- at the end ----
 
 
-def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: Tensor, x_test: Tensor) -> dict[str, float]:
+def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: Samples, x_test: Tensor) -> dict[str, float]:
     """All measures of a finished run on held-out data, as numbers by name.
 
     squared_error, pca_error, mean_error: per image. l0, hoyer: of the codes. dead: units. jacobian: mean ‖J‖_F.
@@ -298,8 +301,8 @@ def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: 
             inferred = network.infer(x_test[:FINAL_SAMPLES], *weights)
             numbers["squared_error_inferred"] = _error(network.decode(inferred), x_test[:FINAL_SAMPLES])
             numbers["l0_inferred"] = measures.l0(inferred.cpu().numpy(), active_tolerance("linear"))
-    pixels, test_pixels = x_train.cpu().numpy(), x_test.cpu().numpy()
-    numbers["pca_error"], numbers["mean_error"] = baseline_errors(pixels, test_pixels, e.code_size)
+    numbers["pca_error"], numbers["mean_error"] = baseline_errors(x_train, x_test, e.code_size)
+    test_pixels = x_test.cpu().numpy()
     h = codes.cpu().numpy()
     numbers["l0"] = measures.l0(h, active_tolerance(e.code))
     numbers["hoyer"] = measures.hoyer(h)
@@ -310,9 +313,10 @@ def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: 
     numbers["continuity"] = measures.continuity(test_pixels[few], h[few], 5)
     if data.y_train is not None:
         numbers |= _probes("probe", train_codes.cpu().numpy(), h, data, e.seed, standardise=True)
-        key = ("pixels", e.seed, *data_key(pixels, test_pixels))
+        key = ("pixels", e.seed, *data_key(x_train, x_test))
         if key not in _of_data:
-            _of_data[key] = _probes("pixels", pixels[:PROBE_SAMPLES], test_pixels, data, e.seed, standardise=False)
+            pixels = x_train[:PROBE_SAMPLES].cpu().numpy()
+            _of_data[key] = _probes("pixels", pixels, test_pixels, data, e.seed, standardise=False)
         numbers |= _of_data[key]
     return {name: float(value) for name, value in numbers.items()}
 

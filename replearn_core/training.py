@@ -2,17 +2,16 @@
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import Any, ParamSpec
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
 from replearn_core import strategies
+from replearn_core.batches import Samples, batches, flat
 from replearn_core.corruptions import corrupt
 from replearn_core.cost import macs
 from replearn_core.datasets import Dataset
@@ -29,8 +28,7 @@ RECORD_COST = 40  # a moment is recorded after this many times its own work, so 
 MACS_A_SECOND = 4e10  # of one core of a small machine; only ratios of work matter
 STEP_OVERHEAD = 1.8e-4 * MACS_A_SECOND
 RECORD_OVERHEAD = 1.5e-3 * MACS_A_SECOND
-LONGEST_SILENCE = 0.3 * MACS_A_SECOND  # between two pictures
-GATHERED = 2**20  # bytes brought into order at a time: few gathers, within the cache, and no second copy of a large data set
+SILENCE = 0.12 * MACS_A_SECOND, 0.3 * MACS_A_SECOND  # between two pictures, at most: where they cost little, and in any case
 PURPOSES = {"weights": 1, "order": 2, "noise": 3, "held_out": 4, "probe": 5}
 
 
@@ -82,10 +80,10 @@ def train(
     plan = strategies.phases(e) if phases is None else tuple(phases)
     last = sum(phase.epochs for phase in plan)
 
-    x_train = flat(data.x_train[: e.train_size], where)  # (N, D)
+    x_train = Samples.training(data, e.train_size, where)  # (N, D)
     x_test = flat(data.x_test, where)
     network = Autoencoder(e, generator(e.seed, "weights"))
-    centre(network, x_train.cpu())
+    centre(network, x_train.mean().cpu())
     if weights is not None:
         load(network, weights)
     network.to(where)
@@ -104,7 +102,7 @@ def train(
         inference, atoms = inference_weights(e), unit_atoms(e)
         yield PhaseBegan(phase.name, max(starts, first), tuple(trained))
         with torch.no_grad():  # what lies below is frozen in this phase: its features are computed once
-            x = network.encode(x_train, 0, phase.bottom) if phase.bottom else x_train
+            x = torch.cat([network.encode(some, 0, phase.bottom) for some in x_train.blocks()]) if phase.bottom else x_train
         steps, step_work = math.ceil(len(x) / e.batch_size), work_of_step(e)
         recorded = moments(e, steps, first, last)
         window = Window(objective, where)
@@ -173,20 +171,6 @@ def choose_device(name: str) -> torch.device:
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
-def flat(images: np.ndarray, device: torch.device) -> Tensor:
-    """(N, D) on the device. On the CPU it shares the data set's memory, which is read only, and nothing here writes to it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(images).flatten(1).to(device)
-
-
-def batches(x: Tensor, order: Tensor, size: int) -> Iterator[Tensor]:
-    """Rows of x in this order, `size` at a time: slices of gathers of as many batches as the cache holds."""
-    at_once = max(1, GATHERED // (4 * x.shape[1] * size))
-    for block in order.split(size * at_once):
-        yield from x[block].split(size)
-
-
 def generator(seed: int, purpose: str, epoch: int = 0, device: torch.device | str = "cpu") -> Generator:
     """One for each purpose and epoch, so that a penalty switched on changes no other draw and a run resumes exactly."""
     key = (seed * 8 + PURPOSES[purpose]) * 2**20 + epoch
@@ -194,10 +178,9 @@ def generator(seed: int, purpose: str, epoch: int = 0, device: torch.device | st
 
 
 @torch.no_grad()
-def centre(network: Autoencoder, x: Tensor) -> None:
-    """Start the picture's bias at the mean of the training data, so that the first picture is the mean and not grey noise."""
+def centre(network: Autoencoder, mean: Tensor) -> None:
+    """Start the picture's bias at the mean (D,) of the training data, so that the first picture is the mean, not grey noise."""
     bias: Any = network.decoder[0].bias
-    mean = x.mean(dim=0)
     if network.experiment.network == "conv":
         mean = mean.mean().expand_as(bias)  # one number for the whole picture
     if network.experiment.reconstruction == "cross_entropy":
@@ -313,12 +296,14 @@ def work_of_record(e: Experiment) -> float:
 def moments(e: Experiment, steps: int, first: int, last: int) -> Callable[[int, int], bool]:
     """Whether the moment after step 1 … `steps` of an epoch 0, 1, … is recorded, as a function of (epoch, step).
 
-    A gap is long enough for a record to cost a few percent and short enough for two pictures a second, and early gaps are
-    shorter: there the shape changes most. It follows from the experiment alone, never from the clock.
+    A gap is long enough for a record to cost a few percent and short enough for two pictures a second on a core that is shared
+    with a browser, where training was up to four times slower than alone; early gaps are shorter: there the shape changes most.
+    It follows from the experiment alone, never from the clock.
     """
-    step_work = work_of_step(e)
-    gap = max(RECORD_COST * work_of_record(e) / step_work, steps * last / RECORDS)  # in steps
-    gap = max(1.0, min(gap, LONGEST_SILENCE / step_work))
+    step_work, record_work = work_of_step(e), work_of_record(e)
+    gap = max(RECORD_COST * record_work, steps * last * step_work / RECORDS)
+    silence = min(max(RECORD_COST / 2 * record_work, SILENCE[0]), SILENCE[1])
+    gap = max(1.0, min(gap, silence) / step_work)  # in steps
     parts = max(1, round(steps / gap))
     within = {round(i * steps / parts) for i in range(1, parts + 1)}
     every = max(1, round(gap / steps))

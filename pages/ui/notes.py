@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import streamlit as st
 
-from pages.ui import draft, palette, text
+from pages.ui import draft, palette, session, text
 from pages.ui.text import t
 from replearn_core import catalog
 from replearn_core.experiment import Experiment
@@ -68,7 +68,10 @@ def _ink(colour: str, dark: bool) -> str:
 
 def _code(experiment: Experiment) -> None:
     """The real source of every term and corruption that is switched on."""
-    with st.expander(t("notice.code"), icon=":material/code:"):
+    box = st.expander(t("notice.code"), icon=":material/code:", key=session.SOURCE, on_change="rerun")
+    if not box.open:  # what highlights code is a third of the page's JavaScript: it is fetched when somebody looks
+        return
+    with box:
         st.caption(t("notice.code_help"))
         for name, file, function in _functions(experiment):
             with st.container(key=f"code_{palette.TERMS.get(name, 'noise')}_{name}"):

@@ -33,7 +33,8 @@ class Unavailable(Exception):
 class Dataset:
     """Named arrays, read-only, with where they come from.
 
-    x_train, x_test: float32 (N, *shape) in [0, 1]; shape is (H, W) for grey images and (D,) for points.
+    x_train, x_test: float32 (N, *shape) in [0, 1]; shape is (H, W) for grey images and (D,) for points. In a compact set x_train
+    may be uint8 instead, and `unit_range(x_train, scale)` is what it stands for: a quarter of the memory.
     y_train, y_test: int64 (N,), indices into `class_names`; None where there are no classes.
     factors_train, factors_test: (N, F), a column for each of `factor_names`: int64 levels for discrete factors, float32
     true coordinates for manifolds; None where the causes are not known.
@@ -50,6 +51,7 @@ class Dataset:
     factor_names: tuple[str, ...]
     source: str
     licence: str
+    scale: float = 1.0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -91,13 +93,17 @@ class Raw:
     def bytes(self) -> int:
         return self.train.bytes + self.test.bytes
 
-    def dataset(self, name: str, train_size: int | None) -> Dataset:
-        """Convert the first `train_size` training rows (None: all) and all test rows; nothing else is copied."""
+    def dataset(self, name: str, train_size: int | None, compact: bool = False) -> Dataset:
+        """Convert the first `train_size` training rows (None: all) and all test rows; nothing else is copied.
+
+        compact: bytes stay bytes, and are shared with this value.
+        """
         kept = slice(train_size)
+        compact = compact and self.train.x.dtype == np.uint8
         return Dataset(
             name,
-            _unit_range(self.train.x[kept], self.scale),
-            _unit_range(self.test.x, self.scale),
+            _shared(self.train.x[kept]) if compact else unit_range(self.train.x[kept], self.scale),
+            unit_range(self.test.x, self.scale),
             _frozen(self.train.y, np.int64, kept),
             _frozen(self.test.y, np.int64),
             _frozen(self.train.factors, None, kept),
@@ -106,10 +112,18 @@ class Raw:
             self.factor_names,
             self.source,
             self.licence,
+            self.scale if compact else 1.0,
         )
 
 
-def _unit_range(x: np.ndarray, scale: float) -> np.ndarray:
+def _shared(x: np.ndarray) -> np.ndarray:
+    """A read-only view."""
+    view = x.view()
+    view.setflags(write=False)
+    return view
+
+
+def unit_range(x: np.ndarray, scale: float) -> np.ndarray:
     """x · scale as float32, read-only. Dividing would round equally; multiplying needs no float64 copy."""
     out: np.ndarray = np.multiply(x, np.float32(scale), dtype=np.float32)
     np.clip(out, 0.0, 1.0, out=out)  # 255 · float32(1/255) may exceed 1 by a rounding

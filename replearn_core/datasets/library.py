@@ -30,13 +30,13 @@ def names() -> tuple[str, ...]:
     return (*EMBEDDED, *real.SETS, *manifolds.SHAPES)
 
 
-def load(name: str, train_size: int | None = None, *, on_progress: Progress | None = None) -> Dataset:
+def load(name: str, train_size: int | None = None, *, on_progress: Progress | None = None, compact: bool = False) -> Dataset:
     """The set `name`: its first `train_size` training examples (None, or more than there are: all) and all test examples.
 
     "First" refers to a fixed, seeded order that mixes the classes: every beginning has the classes in their true shares,
     to within one example, and a longer beginning contains a shorter one. Arrays are read-only, and shared by callers that
     hold the same set at the same time. on_progress gets (done, total or None), bytes or images, from this thread while
-    something slow happens; what it raises stops the loading.
+    something slow happens; what it raises stops the loading. compact: images may stay bytes, see `Dataset`.
 
     Raises Unavailable if the set cannot be had, ValueError if train_size is below 1.
     """
@@ -48,10 +48,10 @@ def load(name: str, train_size: int | None = None, *, on_progress: Progress | No
     with _book:
         lock = _reading[name]
     with lock:
-        dataset = _alive.get((place, train_size))
+        dataset = _alive.get((place, train_size, compact))
         if dataset is None:
-            dataset = _raw(place, on_progress).dataset(name, train_size)
-            _alive[place, train_size] = dataset
+            dataset = _raw(place, on_progress).dataset(name, train_size, compact)
+            _alive[place, train_size, compact] = dataset
     return dataset
 
 

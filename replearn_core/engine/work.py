@@ -99,7 +99,7 @@ def _events(
     from replearn_core import datasets, training
 
     experiment = Experiment.from_json(order.experiment)
-    data = datasets.load(experiment.dataset, experiment.train_size, on_progress=loading)
+    data = datasets.load(experiment.dataset, experiment.train_size, on_progress=loading, compact=True)
     state = None
     if order.weights is not None:
         first, second = order.weights

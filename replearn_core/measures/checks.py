@@ -39,12 +39,15 @@ def matrix(name: str, values: ArrayLike, *, samples: int = 1, columns: int = 1) 
     return array
 
 
-def flat(name: str, values: ArrayLike, *, samples: int = 1) -> np.ndarray:
-    """Images (N, *shape) or vectors as a finite (N, D) array; ValueError below `samples` rows."""
+def flat(name: str, values: ArrayLike, *, samples: int = 1, keep_bytes: bool = False) -> np.ndarray:
+    """Images (N, *shape) or vectors as a finite (N, D) array; ValueError below `samples` rows. keep_bytes: uint8 stays uint8."""
     array = np.asarray(values)
     if array.ndim < 2:
         raise ValueError(f"{name} must have samples in its first axis and features after it, not the shape {array.shape}")
-    return matrix(name, array.reshape(len(array), int(np.prod(array.shape[1:]))), samples=samples)
+    array = array.reshape(len(array), int(np.prod(array.shape[1:])))
+    if keep_bytes and array.dtype == np.uint8 and len(array) >= samples:
+        return array
+    return matrix(name, array, samples=samples)
 
 
 def same_samples(**arrays: np.ndarray) -> None:

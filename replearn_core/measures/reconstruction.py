@@ -31,7 +31,7 @@ def pca_error(x_train: ArrayLike, x_test: ArrayLike, size: int) -> float:
     rank give the error at the rank. Size 0 is the mean image. Exact, no randomness.
     ValueError: fewer than 2 training images, features that differ in number, a negative size, NaN or Inf.
     """
-    train = flat("x_train", x_train, samples=2)  # (N, D)
+    train = flat("x_train", x_train, samples=2, keep_bytes=True)  # (N, D)
     test = flat("x_test", x_test)  # (M, D)
     size = whole("size", size, 0)
     if train.shape[1] != test.shape[1]:

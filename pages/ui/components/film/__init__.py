@@ -20,6 +20,7 @@ MAX_RUNS = 6
 MODULES = (
     *("../shared/wire.js", "../shared/server.js", "../shared/poll.js"),
     *("../shared/elements.js", "../shared/scales.js", "../shared/pictures.js", "../shared/controls.js"),
+    "../shared/mount.js",
     *("frames.js", "source.js", "pictures.js", "figures.js", "player.js", "film.js"),
 )
 TEXT_KEYS = (
@@ -62,7 +63,7 @@ def joined_modules() -> str:
 _COMPONENT = st.components.v2.component(
     "replearn_film",
     html='<div class="film"></div>',
-    css=texts_of(_HERE, ("film.css", "../shared/controls.css")),
+    css=texts_of(_HERE, ("../shared/figure.css", "film.css", "../shared/controls.css")),
     js=joined_modules(),
 )
 
@@ -98,7 +99,8 @@ def film(
         "heard": valid_epoch((st.session_state.get(key) or {}).get("epoch", start)),
         "palette": palette.for_browser(),
     }
-    result = _COMPONENT(key=key, data=data, default={"epoch": start}, on_epoch_change=on_change or _nothing)
+    # In a list: Streamlit looks for data frames in a dictionary, and imports pandas to do so, half a second at the first visit.
+    result = _COMPONENT(key=key, data=[data], default={"epoch": start}, on_epoch_change=on_change or _nothing)
     return FilmState(valid_epoch(result.epoch))
 
 

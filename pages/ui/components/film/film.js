@@ -2,6 +2,7 @@
 
 import { Controls } from "../shared/controls.js";
 import { element, write } from "../shared/elements.js";
+import { mount } from "../shared/mount.js";
 import { coloursOn, say } from "../shared/scales.js";
 import { Activity, COLUMN_GAP, Features, Images, Points } from "./figures.js";
 import { same } from "./frames.js";
@@ -12,7 +13,6 @@ const SETTLED = 120; // ms without another movement of the slider before Python 
 const KEPT = 8; // films kept after their run has left the page: pinning and unpinning needs no second reading
 const SECTIONS = ["images", "features", "activity"];
 
-const films = new WeakMap(); // one player for each place on the page, across Streamlit's reruns
 const remembered = new Map(); // where the visitor was, for a player that Streamlit takes away and brings back
 
 class FilmPlayer {
@@ -64,7 +64,7 @@ class FilmPlayer {
   // ---- what Python says ----
 
   /** Called after each rerun of the script and on each change of theme. */
-  take({ data, setStateValue }) {
+  take({ data: [data], setStateValue }) {
     for (const section of Object.values(this.sections)) section.height = section.grid.offsetHeight || section.height;
     this.tell = (epoch) => setStateValue("epoch", epoch);
     Object.assign(this, { texts: data.texts, view: data.view, palette: data.palette, key: data.key });
@@ -359,19 +359,5 @@ function tooltipIn(root) {
 }
 
 export default function film(component) {
-  const { parentElement } = component;
-  let player = films.get(parentElement);
-  if (player && !parentElement.contains(player.root)) {
-    player.destroy(); // Streamlit has put the component's HTML in anew
-    player = undefined;
-  }
-  if (!player) {
-    player = new FilmPlayer(parentElement.querySelector(".film"));
-    films.set(parentElement, player);
-  }
-  player.take(component);
-  return () => {
-    player.destroy();
-    films.delete(parentElement);
-  };
+  return mount(component, FilmPlayer, ".film");
 }
