@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from replearn_core import measures, projection, properties, tasks, training
+from replearn_core import measures, projection, properties, studies, tasks, training
 from replearn_core.datasets import Dataset
 from replearn_core.datasets.dataset import rng
 from replearn_core.experiment import Experiment
 from replearn_core.networks import Autoencoder
 from replearn_core.projection import OnProgress
+from replearn_core.properties.study import Tell, silent
 from replearn_core.tasks import CannotAnswer, Task
 
 FLOAT16_MOST = 60_000.0
@@ -291,9 +292,12 @@ def answer(
     task: Task,
     subject: Subject,
     states: Callable[[], Iterable[tuple[int, Mapping[str, Any]]]] = tuple,
-    on_progress: OnProgress = lambda share: None,
+    on_progress: Tell = silent,
 ) -> Answer:
-    """The answer to a settled task about this subject. states: those of a film. Raises CannotAnswer."""
+    """The answer to a settled task about this subject. states: those of a film. Raises CannotAnswer.
+
+    on_progress: gets the share that is done, and from a study also a function that gives what there is so far.
+    """
     from replearn_core import walks
 
     tasks.check(task, subject.experiment)
@@ -302,7 +306,7 @@ def answer(
         for option in tasks.KINDS[task.kind].options
     }
     if task.source == "study":
-        return Answer(*properties.answer(task.kind, task.options, on_progress))
+        return Answer(*studies.answer(task.kind, task.options, on_progress))
     if task.kind == "scorecard":
         return Answer({}, properties.measure_run(subject.network, subject.data, tell=on_progress))
     o.pop("source", None)

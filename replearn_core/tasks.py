@@ -6,24 +6,22 @@ server imports this module.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
-from replearn_core import properties
+from replearn_core import studies
 from replearn_core.catalog import Knob
 from replearn_core.cost import MAX_SECONDS, macs
 from replearn_core.experiment import RUN_ID_PATTERN, Experiment, InvalidExperiment, Problem, problems_of
+from replearn_core.options import Choice, Indices, Option, checked, filled, refusal
 
 VERSION = 1
 MOST_POINTS = 10_000
 MOST_POINTS_OF = {"tsne": 5_000}  # Barnes and Hut's sum is slow in Python's hands: a minute and more beyond this
-MOST_INDICES = 60
 MOST_TANGENTS = 16
 
 
@@ -36,27 +34,6 @@ class CannotAnswer(ValueError):
 
 
 # ---- what can be asked ----
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One named option out of a few."""
-
-    name: str
-    values: tuple[str, ...]
-    default: str
-
-
-@dataclass(frozen=True)
-class Indices:
-    """A list of samples, spelled `3,17,25`: places in the held-out set, and after its last one in the training set."""
-
-    name: str
-    most: int = MOST_INDICES
-    default: str = "0"
-
-
-Option = Knob | Choice | Indices
 
 
 @dataclass(frozen=True)
@@ -88,10 +65,9 @@ _KNOBS = (
 
 
 def _studies() -> Iterator[Kind]:
-    """`study:<name>` for each study of the six properties: about no run, but about data that it names itself."""
-    for name in properties.STUDIES:
-        options = (one if isinstance(one, Knob) else Choice(*one) for one in properties.options_of(name))
-        yield Kind(properties.PREFIX + name, tuple(options))
+    """`study:<name>` for each study: about no run, but about data that it names itself."""
+    for name in studies.STUDIES:
+        yield Kind(studies.PREFIX + name, studies.options_of(name))
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -156,14 +132,14 @@ class Task(BaseModel):
     @classmethod
     def _known(cls, value: str) -> str:
         if value not in KINDS:
-            raise _refuse("problem.unknown_choice", "kind", value=value[:40], choices=list(KINDS))
+            raise refusal("problem.unknown_choice", "kind", value=value[:40], choices=list(KINDS))
         return value
 
     @field_validator("version")
     @classmethod
     def _current(cls, value: int) -> int:
         if value != VERSION:
-            raise _refuse("problem.newer_version" if value > VERSION else "problem.unknown_version", "version", value=value)
+            raise refusal("problem.newer_version" if value > VERSION else "problem.unknown_version", "version", value=value)
         return value
 
     @model_validator(mode="before")
@@ -176,8 +152,9 @@ class Task(BaseModel):
         if kind is None or not isinstance(given, Mapping):
             return values
         options = _checked_options(kind, given)
-        if kind.name.startswith(properties.PREFIX):
-            dataset, samples = properties.about(kind.name.removeprefix(properties.PREFIX), options)
+        if kind.name.startswith(studies.PREFIX):
+            _check_study(kind.name.removeprefix(studies.PREFIX), options)
+            dataset, samples = studies.about(kind.name.removeprefix(studies.PREFIX), options)
             values = {**values, "experiment": Experiment(dataset=dataset, train_size=samples)}
         return {**values, "options": options}
 
@@ -185,7 +162,7 @@ class Task(BaseModel):
     def _makes_sense(self) -> Self:
         for key, setting, numbers, wrong in _combinations(self):
             if wrong:
-                raise _refuse(key, setting, **numbers)
+                raise refusal(key, setting, **numbers)
         return self
 
     def __hash__(self) -> int:
@@ -194,7 +171,7 @@ class Task(BaseModel):
     @property
     def source(self) -> str:
         """run, pixels, pca, or study for a question that trains its own networks."""
-        if self.kind.startswith(properties.PREFIX):
+        if self.kind.startswith(studies.PREFIX):
             return "study"
         return str(self.options.get("source", "run"))
 
@@ -291,7 +268,7 @@ def indices(task: Task) -> tuple[int, ...]:
 def estimated_seconds(task: Task, experiment: Experiment) -> float:
     """Seconds on one core of a small machine, without re-training: a figure for queues."""
     if task.source == "study":
-        return properties.estimated_seconds(task.kind.removeprefix(properties.PREFIX), task.options)
+        return studies.estimated_seconds(task.kind.removeprefix(studies.PREFIX), task.options)
     size = float(task.options.get("size", 500))
     passes = size * macs(experiment) / 3e10
     mapping = {"tsne": size * 4e-3, "umap": size * 4e-4}.get(str(task.options.get("method")), 0.05)
@@ -323,40 +300,22 @@ def _combinations(task: Task):
     yield "problem.same_image_twice", "b", {"value": o.get("a", 0)}, task.kind == "walk" and o["a"] == o["b"]
 
 
+def _check_study(name: str, options: Mapping[str, Any]) -> None:
+    """What a study's settings refuse is refused before anything is queued."""
+    try:
+        studies.settings_of(name, options)
+    except InvalidExperiment as error:
+        problem = error.problems[0]
+        raise refusal(problem.key, problem.setting, **problem.numbers) from None
+
+
 def _checked_options(kind: Kind, given: Mapping[str, Any]) -> dict[str, float | str]:
     known = {option.name: option for option in kind.options}
-    for name in given:
-        if name not in known:
-            raise _refuse("problem.unknown_option", "options", value=str(name)[:40], choices=list(known))
-    values = {name: _checked(option, given.get(name, option.default)) for name, option in known.items()}
+    values = filled(known, given)
     if "method" in known:
         used = _USED_BY[str(values["method"])]
-        values |= {knob.name: _checked(knob, knob.default) for knob in _KNOBS if knob.name not in used}
+        values |= {knob.name: checked(knob, knob.default) for knob in _KNOBS if knob.name not in used}
     return values
-
-
-def _checked(option: Option, value: Any) -> float | str:
-    if isinstance(option, Choice):
-        if value not in option.values:
-            raise _refuse("problem.unknown_choice", option.name, value=str(value)[:40], choices=list(option.values))
-        return str(value)
-    if isinstance(option, Indices):
-        if (
-            not isinstance(value, str)
-            or not re.fullmatch(r"\d{1,6}(,\d{1,6})*", value, re.ASCII)
-            or value.count(",") >= option.most
-        ):
-            raise _refuse("problem.bad_indices", option.name, value=str(value)[:40], limit=option.most)
-        return ",".join(str(int(part)) for part in value.split(","))
-    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15 else None
-    if number is None or not option.low <= number <= option.high or (option.integer and number != int(number)):
-        shown = value if isinstance(value, (int, float)) and abs(value) < 1e15 else str(type(value).__name__)
-        raise _refuse("problem.out_of_range", option.name, value=shown, low=option.low, high=option.high)
-    return number + 0.0
-
-
-def _refuse(key: str, setting: str, **numbers: Any) -> PydanticCustomError:
-    return PydanticCustomError(key, "{setting}", {"setting": setting, **numbers})
 
 
 def catalogue() -> dict[str, Any]:

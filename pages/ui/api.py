@@ -81,14 +81,16 @@ def _result(task_id: str, wanted: frozenset[str]) -> bytes | None:
     view = running.task(task_id) if running else None
     if view is None or (view.state == "missing" and not re.fullmatch(RUN_ID_PATTERN, task_id)):
         return None
-    if wanted and view.answer is not None:
+    content = view.answer or view.partial
+    if wanted and content is not None:
         chosen = {name: array for name, array in view.arrays.items() if name in wanted}
-        return wire.pack_arrays(chosen, {**wire.header_of(view.answer), **view.header()})
-    return wire.with_header(view.answer, view.header())
+        return wire.pack_arrays(chosen, {**wire.header_of(content), **view.header()})
+    return wire.with_header(content, view.header())
 
 
 async def result(request: Request) -> Response:
-    """GET /api/tasks/{id}/result?arrays=a,b: a task's state, and once it is finished its arrays, or those named.
+    """GET /api/tasks/{id}/result?arrays=a,b: a task's state and its arrays, or those named: all once it is finished, a
+    study's so far while it runs.
 
     A task that nobody has asked yet is `missing`, and no error: a page shows it as not drawn.
     See "Tasks" in docs/architecture.md.

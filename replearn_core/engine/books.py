@@ -54,6 +54,8 @@ class Job:
     task: Task | None = None
     retrained: float = 0.0  # seconds, estimated, that the task needs to come to its state
     progress: float = 0.0  # the share of a task that is done
+    partial: bytes | None = None  # what a task has so far
+    arriving: bytearray = field(default_factory=bytearray)  # the next `partial`, as far as it is here
     loading: tuple[int, int | None] | None = None  # how much of the data is there, of how much
     state: str = WAITING
     events: list[Event] = field(default_factory=list)
@@ -74,8 +76,17 @@ class Job:
     def begin_anew(self) -> None:
         """Its worker or its scheduler is gone: all is to be told again."""
         self.restarts += 1
-        self.events, self.stream, self.attempt, self.progress = [], Stream(), "", 0.0
+        self.events, self.stream, self.attempt, self.progress, self.partial = [], Stream(), "", 0.0, None
         self.begun = time.monotonic()
+
+    def take(self, at: int, size: int, piece: bytes) -> None:
+        """A part of what the task has so far. One that is cut off by the next is dropped."""
+        if at != len(self.arriving):
+            self.arriving.clear()
+        if at == len(self.arriving):
+            self.arriving += piece
+        if len(self.arriving) == size:
+            self.partial, self.arriving = bytes(self.arriving), bytearray()
 
     def seconds_left(self, pace: Pace) -> float:
         """About how long it still takes once it runs."""
@@ -135,7 +146,9 @@ class Books:
             job = self.jobs.get(task_id)
             if job is not None:
                 position, left = self._place(task_id, job)
-                return TaskView(task_id, job.state, position, job.progress, left) if job.task else TaskView(task_id, "missing")
+                if job.task is None:
+                    return TaskView(task_id, "missing")
+                return TaskView(task_id, job.state, position, job.progress, left, partial=job.partial)
             if task_id in self._answers:
                 self._answers.move_to_end(task_id)
                 return self._answers[task_id]
@@ -277,6 +290,8 @@ class Books:
                 job.heard = time.monotonic()
             if "share" in message:
                 job.progress = message["share"]
+            elif "partial" in message:
+                job.take(*message["partial"])
             elif "loading" in message:
                 done, total = message["loading"]
                 job.loading = (done, total)

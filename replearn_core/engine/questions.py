@@ -63,15 +63,21 @@ def _answer(question: Question, wanted, teller: "work.Teller") -> bytes:
     import torch
 
     from replearn_core import datasets, latent, revisit
+    from replearn_core.properties.study import part
 
     torch.set_num_threads(1)
     task, experiment = Task.from_json(question.task), Experiment.from_json(question.experiment)
     trained = 0.6 if question.chain else 0.0  # the share of the work that training again is taken for
 
-    def progress(share: float) -> None:
+    def progress(share: float, partial: Any = None) -> None:
         if not wanted():
             raise revisit.Unwanted
         teller.share(share)
+        if partial is not None:
+            teller.partial(lambda: packed(*partial()))
+
+    def packed(arrays: Mapping[str, Any], numbers: Mapping[str, float]) -> bytes:
+        return wire.pack_arrays(arrays, {"task": task.model_dump(mode="json"), "numbers": numbers})
 
     teller.share(0.0)
     chain = [(Experiment.from_json(text), epoch) for text, epoch in question.chain]
@@ -93,10 +99,10 @@ def _answer(question: Question, wanted, teller: "work.Teller") -> bytes:
         if chain:
             _remember(place, state)
     subject = latent.Subject(experiment, data, task.source, state, task.epoch)
-    arrays, numbers = latent.answer(task, subject, recorded, lambda share: progress(trained + (1 - trained) * share))
+    arrays, numbers = latent.answer(task, subject, recorded, part(progress, trained, 1.0))
     if task.epoch is not None:
         numbers["epoch"] = task.epoch
-    return wire.pack_arrays(arrays, {"task": task.model_dump(mode="json"), "numbers": numbers})
+    return packed(arrays, numbers)
 
 
 def _kept(question: Question) -> Mapping[str, Any] | None:

@@ -48,7 +48,8 @@ class RunView:
 
 @dataclass(frozen=True)
 class TaskView:
-    """One task as it is now. `state`: missing, queued, running, finished or failed. `answer`: its bytes, once it is finished."""
+    """One task as it is now. `state`: missing, queued, running, finished or failed. `answer`: its bytes, once it is finished;
+    `partial`: what a study has so far, in the same form, while it runs."""
 
     task_id: str
     state: str
@@ -57,6 +58,7 @@ class TaskView:
     seconds_left: float | None = None
     problem: Problem | None = None
     answer: bytes | None = field(default=None, repr=False)
+    partial: bytes | None = field(default=None, repr=False)
 
     @property
     def live(self) -> bool:
@@ -65,14 +67,16 @@ class TaskView:
 
     @cached_property
     def numbers(self) -> Mapping[str, float]:
-        """Its numbers by name; none before it is finished."""
-        numbers: Mapping[str, float] = wire.header_of(self.answer)["numbers"] if self.answer else {}
+        """Its numbers by name, those so far while it runs."""
+        content = self.answer or self.partial
+        numbers: Mapping[str, float] = wire.header_of(content)["numbers"] if content else {}
         return numbers
 
     @cached_property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Its arrays by name, read when they are asked for; none before it is finished."""
-        return wire.arrays_of(self.answer) if self.answer else {}
+        """Its arrays by name, read when they are asked for; those so far while it runs."""
+        content = self.answer or self.partial
+        return wire.arrays_of(content) if content else {}
 
     def header(self) -> dict[str, Any]:
         """What stands before the arrays on their way to a browser."""

@@ -21,6 +21,7 @@ from replearn_core.experiment import Experiment, Problem
 
 TOPIC = "replearn"
 INTERVAL = 0.1  # seconds between two messages of one run
+PARTIAL = 0.4  # seconds between two looks at what a study has so far
 STOPPING: set[str] = set()  # task keys that nobody wants any more; the server adds to it, the loop reads it
 STATES: dict[str, tuple[int, Mapping[str, Any]]] = {}  # task key → (epoch, latest whole state)
 
@@ -129,6 +130,7 @@ class Teller:
         self.key, self.worker, self.stream = key, worker, bytearray()
         self.attempt = uuid.uuid4().hex
         self._told, self._last, self._count = 0, 0.0, 0
+        self._shown = 0.0
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
@@ -155,6 +157,15 @@ class Teller:
         if done == 0.0 or time.monotonic() - self._last >= INTERVAL:
             self._last = time.monotonic()
             self.worker.log_event(TOPIC, {"key": self.key, "attempt": self.attempt, "share": done})
+
+    def partial(self, give: Callable[[], bytes]) -> None:
+        """Say what a task has so far, at most once every PARTIAL seconds."""
+        if time.monotonic() - self._shown < PARTIAL:
+            return
+        data = give()
+        for at, piece in wire.pieces(0, data):
+            self.worker.log_event(TOPIC, {"key": self.key, "attempt": self.attempt, "partial": (at, len(data), piece)})
+        self._shown = time.monotonic()
 
     def loading(self, done: int, total: int | None) -> None:
         """Say how much of the data is there, in bytes or images, at most once every INTERVAL seconds."""
