@@ -309,6 +309,10 @@ def answer(
         return Answer(*studies.answer(task.kind, task.options, on_progress))
     if task.kind == "scorecard":
         return Answer({}, properties.measure_run(subject.network, subject.data, tell=on_progress))
+    if task.kind == "deployment":
+        from replearn_core.applications.deployment.measure import measure
+
+        return measure(subject, on_progress=on_progress, **o)
     o.pop("source", None)
     if task.kind == "points":
         return points(subject, **o)

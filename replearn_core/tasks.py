@@ -97,6 +97,16 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             Kind("weights", ()),
             Kind("neighbours", (*_SAMPLES, Indices("indices"), _whole("count", 1, 30, 8))),
             Kind("scorecard", ()),
+            Kind(
+                "deployment",
+                (
+                    Knob("pruned", r"s", 0.0, 0.99, 0.8),
+                    Knob("energy", r"\eta", 0.5, 0.999, 0.9),
+                    Knob("student", r"w", 0.02, 1.0, 0.25),
+                    _whole("rounds", 3, 200, 40),
+                    _whole("again", 0, 1_000, 0),
+                ),
+            ),
             *_studies(),
         )
     }

@@ -67,6 +67,20 @@ def _pages() -> list[st.Page]:
             url_path="properties",
             help=t("properties.help_nav"),
         ),
+        st.Page(
+            pages / "transfer.py",
+            title=t("transfer.nav"),
+            icon=":material/move_down:",
+            url_path="transfer",
+            help=t("transfer.help_nav"),
+        ),
+        st.Page(
+            pages / "deployment.py",
+            title=t("deployment.nav"),
+            icon=":material/rocket_launch:",
+            url_path="deployment",
+            help=t("deployment.help_nav"),
+        ),
     ]
 
 

@@ -133,7 +133,7 @@ def test_every_kind_of_the_explorer_has_an_answer_for_its_defaults():
     from replearn_core import walks
 
     answered = {"points", "map", "film", "neighbours", "weights", *walks.ANSWERS}
-    assert answered == {kind for kind in KINDS if not kind.startswith(properties.PREFIX)} - {"scorecard"}
+    assert answered == {kind for kind in KINDS if not kind.startswith(properties.PREFIX)} - {"scorecard", "deployment"}
     flat = Experiment(dataset="moons", code_size=2)
     for kind in answered:
         check(asked(kind, run=RUN), flat)

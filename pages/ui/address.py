@@ -1,0 +1,135 @@
+"""A page's settings, in the session and in the address: what a link says is checked, and what is on screen can be shared.
+
+For pages whose settings are plain options (`replearn_core.options`). No link starts work.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+from pydantic_core import PydanticCustomError
+
+from pages.ui import session
+from pages.ui.text import has, t
+from replearn_core.catalog import Knob
+from replearn_core.experiment import RUN_ID_PATTERN, Problem
+from replearn_core.options import Option, checked
+
+Values = Mapping[str, float | str]
+
+
+class Address:
+    """The settings of one page. name: of its session keys and of its text keys `<name>.knob.<setting>`.
+
+    options: gives the page's options by name, defaults in them. A page about a run has the setting `run` too, "" for the usual.
+    """
+
+    def __init__(self, name: str, options: Callable[[], Mapping[str, Option]], about_run: bool = False):
+        self.name, self._options, self._about_run = name, options, about_run
+
+    @property
+    def values(self) -> dict[str, float | str]:
+        """Every setting as it stands."""
+        usual: dict[str, float | str] = {name: option.default for name, option in self._options().items()}
+        return usual | ({"run": ""} if self._about_run else {}) | dict(session.get(f"{self.name}.turned", {}))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was wrong with the link that was opened, or with the last setting."""
+        return session.get(f"{self.name}.problems", ())
+
+    def take(self, name: str, value: Any) -> None:
+        """The visitor turned a knob. A value that no widget could offer is refused and told."""
+        problems: list[Problem] = []
+        found = self._checked(name, value, problems)
+        if found is not None:
+            self._keep({**self._turned(), name: found})
+        session.put(f"{self.name}.problems", tuple(problems))
+
+    def follow(self) -> None:
+        """Take over what the address says, once per address."""
+        query = {key: st.query_params.get_all(key) for key in st.query_params if key != "lang"}
+        address = repr(sorted(query.items()))
+        known = session.get(f"{self.name}.turned") is not None
+        if known and (address == session.get(f"{self.name}.query") or not query):
+            return
+        session.put(f"{self.name}.query", address)
+        found: dict[str, float | str] = {}
+        problems: list[Problem] = []
+        for name, given in query.items():
+            if name not in self.values:
+                problems.append(Problem("problem.unknown_field", name[:40], {"setting": name[:40]}))
+            elif len(given) != 1:
+                problems.append(Problem("problem.repeated", name, {"setting": self.label(name)}))
+            elif (value := self._checked(name, given[0], problems)) is not None:
+                found[name] = value
+        self._keep(found)
+        session.put(f"{self.name}.problems", tuple(problems))
+
+    def write(self) -> None:
+        """Put what is on screen into the address; no rerun follows from it."""
+        query = {name: value if isinstance(value, str) else f"{value:.10g}" for name, value in self._turned().items()}
+        session.put(f"{self.name}.query", repr(sorted((key, [value]) for key, value in query.items())))
+        if "lang" in st.query_params:
+            query["lang"] = st.query_params["lang"]
+        if query != {key: st.query_params[key] for key in st.query_params}:
+            st.query_params.from_dict(query)
+
+    def label(self, name: str) -> str:
+        """A setting as its knob is labelled."""
+        key = f"{self.name}.knob.{name}"
+        return t(key) if has(key) else name
+
+    def slider(self, name: str, **own: Any) -> None:
+        """The knob of a number."""
+        option = self._options()[name]
+        assert isinstance(option, Knob)
+        whole = int if option.integer else float
+        key = f"{self.name}.knob.{name}"
+        st.session_state[key] = whole(self.values[name])
+        bounds: dict[str, Any] = {"min_value": whole(option.low), "max_value": whole(option.high)}
+        st.slider(
+            self.label(name), key=key, on_change=lambda: self.take(name, session.get(key)), help=self._help(name), **bounds, **own
+        )
+
+    def exponent(self, name: str, stops: tuple[float, ...], shown: Callable[[float], str]) -> None:
+        """The knob of a number that spans powers of ten: it moves along the stops."""
+        key = f"{self.name}.knob.{name}"
+        st.session_state[key] = min(stops, key=lambda one: abs(one - float(self.values[name])))
+        st.select_slider(
+            self.label(name),
+            stops,
+            format_func=shown,
+            key=key,
+            on_change=lambda: self.take(name, session.get(key)),
+            help=self._help(name),
+        )
+
+    def _help(self, name: str) -> str | None:
+        key = f"{self.name}.help.{name}"
+        return t(key) if has(key) else None
+
+    def _turned(self) -> dict[str, float | str]:
+        return dict(session.get(f"{self.name}.turned", {}))
+
+    def _keep(self, values: Values) -> None:
+        usual = {name: option.default for name, option in self._options().items()} | {"run": ""}
+        session.put(f"{self.name}.turned", {name: value for name, value in values.items() if value != usual.get(name)})
+
+    def _checked(self, name: str, value: Any, problems: list[Problem]) -> float | str | None:
+        if name == "run" and self._about_run:
+            if re.fullmatch(RUN_ID_PATTERN, str(value)):
+                return str(value)
+            problems.append(Problem("problem.bad_value", "run", {"setting": self.label("run"), "value": str(value)[:40]}))
+            return None
+        option = self._options()[name]
+        try:
+            if isinstance(option, Knob) and isinstance(value, str):
+                value = float(value)
+            return checked(option, value)
+        except (ValueError, PydanticCustomError) as error:
+            numbers = dict(getattr(error, "context", None) or {"value": str(value)[:40]})
+            key = getattr(error, "type", "problem.bad_value") if numbers.get("setting") else "problem.bad_value"
+            problems.append(Problem(key, name, numbers | {"setting": self.label(name)}))
+            return None

@@ -1,0 +1,70 @@
+"""The knobs of the deployment page: which run, how its smaller forms are made, and the terms of the product."""
+
+import math
+
+import streamlit as st
+
+from pages.ui import session, text
+from pages.ui.deployment import state
+from pages.ui.latent import asking, knobs
+from pages.ui.plot import three
+from pages.ui.text import t
+from replearn_core.engine import RunView
+
+RUN = "deployment.run"  # the widget that chooses the run
+
+
+def turn(view: RunView) -> None:
+    for problem in state.ADDRESS.problems:
+        st.text(text.problem(problem))
+    with st.container(key="deployment_knobs"):
+        _run(view)
+        task, standing, _ = state.question(view)
+        st.button(
+            t("deployment.again" if standing.state == "finished" else "deployment.measure"),
+            key="deployment_measure",
+            type="primary",
+            icon=":material/timer:",
+            disabled=task is None or standing.live,
+            on_click=state.once_more if standing.state == "finished" else state.press,
+            args=(task,),
+        )
+        st.markdown(f"**{t('deployment.forms')}**")
+        state.ADDRESS.slider("pruned")
+        state.ADDRESS.slider("energy", format="%.3f")
+        state.ADDRESS.slider("student")
+        st.markdown(f"**{t('deployment.product')}**")
+        for name, stops in state.TERMS.items():
+            state.ADDRESS.exponent(name, stops, lambda value, name=name: shown(name, value))  # type: ignore[misc]
+
+
+def shown(name: str, value: float) -> str:
+    """A term with its unit."""
+    if name == "budget":
+        return t("deployment.unit.ms", n=f"{1e3 * value:g}")
+    if name == "traffic":
+        return t("deployment.unit.a_day", n=f"{value:,.0f}" if value < 1e6 else power_of_ten(value))
+    if name == "watts":
+        return t("deployment.unit.watt", n=f"{value:g}")
+    return t("deployment.unit.dollar", n=f"{value:g}" if value >= 0.001 or not value else three(value))
+
+
+def power_of_ten(value: float) -> str:
+    """`10⁸`."""
+    return "10" + str(round(math.log10(value))).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def _run(view: RunView) -> None:
+    choices = asking.choices(view)
+    labels = {one: knobs.run_label(one, experiment) for one, experiment in choices.items()}
+    st.session_state[RUN] = view.run_id if view.run_id in choices else None
+    st.selectbox(
+        t("knob.run.name"),
+        tuple(choices),
+        format_func=lambda one: labels.get(one, str(one)[:6]),
+        key=RUN,
+        placeholder=t("deployment.choose"),
+        on_change=lambda: state.ADDRESS.take("run", session.get(RUN)) if session.get(RUN) in choices else None,
+    )
+    if view.experiment is not None:
+        st.caption(knobs.about(view))
