@@ -234,7 +234,7 @@ def out_of_memory(experiment: Experiment) -> Problem:
     size = experiment.data.size
     widths = [size, *experiment.hidden, experiment.code_size]
     parts = {
-        "train_size": 8.0 * experiment.samples * size,
+        "train_size": 2.0 * experiment.samples * size,
         "hidden" if experiment.hidden else "code_size": 32.0 * sum(a * b for a, b in zip(widths, widths[1:])),
         "batch_size": 24.0 * experiment.batch_size * sum(widths),
     }

@@ -13,9 +13,10 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
 from replearn_core import datasets
-from replearn_core.engine import Engine, Refused
+from replearn_core.engine import Engine, Refused, work
 from replearn_core.engine.books import Pace, shown
 from replearn_core.engine.cluster import Embedded
 from replearn_core.engine.fair import FairQueue, Full
@@ -449,3 +450,22 @@ def test_a_run_can_be_left_while_its_data_are_on_their_way_and_before_that_says_
         assert done(running, again).state == "finished"
     finally:
         running.close()
+
+
+# ---- what went wrong, as a key ----
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+    ],
+)
+def test_a_run_that_runs_out_of_memory_says_how_much_it_needs_and_what_to_lower(error):
+    large = Experiment(dataset="mnist", train_size=60_000, hidden=(2_048,), code_size=1_024)
+    problem = work.foreseen(error, large)
+    assert problem.key == "problem.out_of_memory" and problem.setting in ("train_size", "hidden")
+    assert problem.numbers["megabytes"] > 300
+    assert work.foreseen(RuntimeError("shapes do not fit"), large) is None
