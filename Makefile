@@ -1,11 +1,11 @@
-# run · test · check · bench; each makes the virtual environment that it needs, once.
+# run · test · check · bench · claims; each makes the virtual environment that it needs, once.
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8501
 BENCH = $(VENV)/bench
 PYTEST = $(VENV)/bin/python -m pytest
 
-.PHONY: run test check lint types fast rest bench assets clean
+.PHONY: run test check lint types fast rest bench assets claims clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.app  ## serve the app on port $(PORT)
@@ -37,6 +37,10 @@ bench: $(BENCH)/.ready  ## the tables that README quotes; REPLEARN_DATA names th
 
 assets: $(VENV)/.app  ## train the runs that come with the app
 	PYTHONPATH=. $(VENV)/bin/python assets/pretrained/make.py
+	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python assets/pretrained/transfer/make.py
+
+claims: $(VENV)/.app  ## run every claim's experiment over its seeds and keep what came out; ONLY=C4 for one
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m replearn_core claims $(ONLY)
 
 clean:  ## the environment, not the runs
 	rm -rf $(VENV)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import buttons, controls, draft, live, notes, runs, six
+from pages.ui import buttons, controls, draft, live, notes, runs, scorecard, six
 
 draft.follow_link(runs.known)
 with st.container(key="lab"):
@@ -30,6 +30,7 @@ with picture:
     live.note(view, experiment)
     live.region(view)
     live.foot(view)
+    scorecard.beneath(view)
 
 # ---- what to notice, right ----
 with beside:

@@ -8,7 +8,19 @@ from pages.ui import draft, live, runs
 from pages.ui.components.film import FilmRun, film
 from pages.ui.text import t
 
-LAB = str(Path(__file__).with_name("autoencoder.py"))
+HERE = Path(__file__).parent
+LAB = str(HERE / "autoencoder.py")
+MAP = {
+    "properties": "fact_check",
+    "autoencoder": "compress",
+    "latent": "scatter_plot",
+    "pretraining": "layers",
+    "transfer": "move_down",
+    "notifications": "notifications",
+    "malware": "bug_report",
+    "deployment": "rocket_launch",
+}
+"""The lecture's outline: page → icon. Each has a heading, what is asked there, and its claims."""
 
 shown = runs.history(draft.FIRST.id)
 with st.container(key="home"):
@@ -27,3 +39,13 @@ with st.container(key="home"):
             for name in draft.LECTURE:
                 label = f"**{t(f'variant.{name}.name')}**　{t(f'variant.{name}.card')}"
                 st.page_link(LAB, label=label, query_params={"variant": name})
+
+# ---- the field as a map: every part of the lecture is a page ----
+with st.container(key="home_map"):
+    st.markdown(f"#### {t('home.map')}")
+    with st.container(key="home_pages"):
+        for name, icon in MAP.items():
+            with st.container(border=True, key=f"home_page_{name}"):
+                st.page_link(str(HERE / f"{name}.py"), label=f"**{t(f'home.part.{name}.name')}**", icon=f":material/{icon}:")
+                st.markdown(t(f"home.part.{name}.asks"))
+                st.caption(t(f"home.part.{name}.claims"))

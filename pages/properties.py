@@ -18,6 +18,7 @@ with st.container(key="properties_page"):
 with above:
     knobs.choose(now)
     st.markdown(f"#### {lesson['question']}")
+    region.lecture(now)
 
 # ---- knobs: left ----
 with beside:

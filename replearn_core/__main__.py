@@ -1,4 +1,4 @@
-"""The command line: `python -m replearn_core train experiment.json --out DIR`, and `resume`, `show`, `catalog`.
+"""The command line: `python -m replearn_core train experiment.json --out DIR`, and its fellows (`--help` lists them).
 
 The same loop as in the app, without a browser.
 """
@@ -84,10 +84,30 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("folder", type=Path, metavar="DIR")
     show.set_defaults(run=_show)
     commands.add_parser("catalog", help="all that can be chosen, as JSON").set_defaults(run=_catalog)
+    commands.add_parser("prepare", help="do now what a first visit would wait for").set_defaults(run=_prepare)
+    claims = commands.add_parser("claims", help="run the experiments of the lecture's claims and keep what came out")
+    claims.add_argument("only", nargs="*", metavar="C4", help="these claims alone (default: all)")
+    claims.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: assets/claims)")
+    claims.set_defaults(run=_claims)
     return parser
 
 
 # ---- the commands ----
+
+
+def _prepare(asked: argparse.Namespace, wanted: Wanted) -> int:
+    """Bytecode, UMAP's compiled functions, and one tiny run through all imports."""
+    import compileall
+
+    from replearn_core.engine import compiling, work
+
+    root = Path(__file__).resolve().parents[1]
+    for part in ("replearn_core", "pages"):
+        compileall.compile_dir(str(root / part), quiet=2)
+    compiling.compile_beside()
+    seconds = work.warm_up()
+    print(f"a tiny run: {seconds:.1f} s; compiled for maps: {'yes' if compiling.compiled() else 'no, the first map does it'}")
+    return 0
 
 
 def _train(asked: argparse.Namespace, wanted: Wanted) -> int:
@@ -137,6 +157,16 @@ def _show(asked: argparse.Namespace, _: Wanted) -> int:
 
 def _catalog(_: argparse.Namespace, __: Wanted) -> int:
     print(json.dumps(catalog.as_json(), indent=1, ensure_ascii=False, default=str))
+    return 0
+
+
+def _claims(asked: argparse.Namespace, _: Wanted) -> int:
+    from replearn_core import claims
+
+    for name in asked.only:
+        if name not in claims.CLAIMS:
+            raise Wrong(Problem("problem.unknown_choice", "claim", {"value": name[:40], "choices": list(claims.CLAIMS)}))
+    claims.make(tuple(asked.only), asked.out or claims.SHIPPED, lambda line: print(line, flush=True))
     return 0
 
 

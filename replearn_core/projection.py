@@ -12,11 +12,14 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from replearn_core.tasks import METRICS, CannotAnswer
+
+if TYPE_CHECKING:
+    import torch
 
 OnProgress = Callable[[float], None]  # the share that is done, 0 … 1; what it raises ends the work
 
@@ -210,13 +213,25 @@ def neighbours_among(
             mine = torch.from_numpy(own[begin : begin + len(rows)])
             all_of_them[torch.arange(len(rows)), mine] = -1.0 if itself else float("inf")
         near = all_of_them.topk(min(k + 3, there), largest=False).indices  # some more: the product's rounding may swap them
-        exact = torch.stack([(row - known[chosen]).norm(p=p, dim=1) for row, chosen in zip(rows, near)])
+        exact = _again(rows, known, near, p)
         if own is not None and itself:
             exact[:, 0] = -1.0
         exact, order = exact.sort(dim=1, stable=True)
         indices.append(near.gather(1, order)[:, :k])
         distances.append(exact[:, :k].clamp_min(0.0))
     return torch.cat(indices).numpy(), _in_units(torch.cat(distances).numpy(), metric)
+
+
+def _again(rows: "torch.Tensor", known: "torch.Tensor", near: "torch.Tensor", p: float) -> "torch.Tensor":
+    """Distances (b, k) from each row to the `near` (b, k) of the known points, without a product's rounding."""
+    import torch
+
+    step = max(1, ROWS // (16 * near.shape[1] * rows.shape[1]))  # rows at once; the differences of few fit a processor's cache
+    parts = [
+        (rows[begin : begin + step, None] - known[near[begin : begin + step]]).norm(p=p, dim=2)
+        for begin in range(0, len(rows), step)
+    ]
+    return torch.cat(parts)
 
 
 def _prepared(x: np.ndarray, metric: str) -> tuple[np.ndarray, float]:

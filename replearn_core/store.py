@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -75,12 +76,23 @@ class Kept:
 
 
 def default_root() -> Path:
-    """REPLEARN_STORE, else a folder of this user: ~/.local/share/replearn, or the system's own place for such data."""
+    """REPLEARN_STORE, else a folder of this user: ~/.local/share/replearn, or the system's own place for such data.
+
+    For a user without a home that can be written to, a temporary folder: runs then live as long as that, and the log says so.
+    """
     if named := os.environ.get("REPLEARN_STORE"):
         return Path(named).expanduser()
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "replearn"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "replearn"
+    name = "LOCALAPPDATA" if os.name == "nt" else "XDG_DATA_HOME"
+    try:
+        root = Path(os.environ.get(name) or Path.home() / ".local" / "share") / "replearn"
+        root.mkdir(parents=True, exist_ok=True)
+        if os.access(root, os.W_OK):
+            return root
+    except (OSError, RuntimeError):  # RuntimeError: nobody knows where home is
+        pass
+    root = Path(tempfile.mkdtemp(prefix="replearn-store-"))
+    log.warning("this user has no folder that can be written to: runs are kept in %s; REPLEARN_STORE names a lasting place", root)
+    return root
 
 
 class Store:

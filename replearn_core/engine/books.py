@@ -148,7 +148,7 @@ class Books:
                 position, left = self._place(task_id, job)
                 if job.task is None:
                     return TaskView(task_id, "missing")
-                return TaskView(task_id, job.state, position, job.progress, left, partial=job.partial)
+                return TaskView(task_id, job.state, position, job.progress, left, partial=job.partial, restarts=job.restarts)
             if task_id in self._answers:
                 self._answers.move_to_end(task_id)
                 return self._answers[task_id]

@@ -59,6 +59,7 @@ class TaskView:
     problem: Problem | None = None
     answer: bytes | None = field(default=None, repr=False)
     partial: bytes | None = field(default=None, repr=False)
+    restarts: int = 0  # how often a lost worker made it begin again
 
     @property
     def live(self) -> bool:
@@ -84,6 +85,7 @@ class TaskView:
         return {
             "state": self.state,
             "progress": round(self.progress, 3),
+            "restarts": self.restarts,
             "position": self.position,
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
             "problem": p and {"key": p.key, "setting": p.setting, "numbers": dict(p.numbers)},

@@ -1,4 +1,4 @@
-"""Six ideal properties of a representation, each a study with real runs over seeds. `STUDIES` names them; workers call `answer`.
+"""Six ideal properties of a representation, and what they are good for: studies with real runs over seeds, named in `STUDIES`.
 
 Importing this package costs NumPy and pydantic: torch and scikit-learn are imported inside the functions that need them.
 """
@@ -14,7 +14,7 @@ from replearn_core.catalog import DATASETS, Knob
 from replearn_core.properties.atoms import Atoms, run_atoms
 from replearn_core.properties.dimension import Dimension, run_dimension
 from replearn_core.properties.disentangled import Disentangled, run_disentangled
-from replearn_core.properties.distributed import Distributed, lines_and_prototypes, run_distributed
+from replearn_core.properties.distributed import Distributed, run_distributed
 from replearn_core.properties.field import DenoisingField, run_field
 from replearn_core.properties.hierarchical import Hierarchical, run_hierarchical
 from replearn_core.properties.manifold import Manifold, run_manifold
@@ -22,31 +22,32 @@ from replearn_core.properties.scorecard import measure_run, readings
 from replearn_core.properties.smooth import Boundary, Smooth, run_boundary, run_smooth
 from replearn_core.properties.sparse import Sparse, run_sparse
 from replearn_core.properties.study import Finding, Interval, Settings, Study, Tell, read_answer, silent
+from replearn_core.properties.useful import Causes, FewLabels, run_causes, run_few_labels
 
 
 class Entry(NamedTuple):
-    """A study: its settings, the function, CPU seconds of its defaults on one core of a small machine, and the claims it
-    tests."""
+    """A study: its settings, the function, and CPU seconds of its defaults on one core of a small machine."""
 
     settings: type[Settings]
     run: Callable[..., Study]
     seconds: float
-    claims: tuple[str, ...]
     dataset: str = "digits"  # of studies without a choice
 
 
 STUDIES: Mapping[str, Entry] = MappingProxyType(
     {
-        "disentangled": Entry(Disentangled, run_disentangled, 20, ("C2", "C3")),
-        "distributed": Entry(Distributed, run_distributed, 11, ("C4",), "sprites"),
-        "smooth": Entry(Smooth, run_smooth, 12, ("C5",)),
-        "boundary": Entry(Boundary, run_boundary, 16, ("C5",)),
-        "hierarchical": Entry(Hierarchical, run_hierarchical, 8, ("C6",)),
-        "sparse": Entry(Sparse, run_sparse, 17, ("C7",)),
-        "atoms": Entry(Atoms, run_atoms, 16, ("C7",), "patches"),
-        "manifold": Entry(Manifold, run_manifold, 19, ("C8",)),
-        "field": Entry(DenoisingField, run_field, 12, ("C8",)),
-        "dimension": Entry(Dimension, run_dimension, 13, ("C8",)),
+        "disentangled": Entry(Disentangled, run_disentangled, 18),
+        "distributed": Entry(Distributed, run_distributed, 11, "sprites"),
+        "smooth": Entry(Smooth, run_smooth, 12),
+        "boundary": Entry(Boundary, run_boundary, 16),
+        "hierarchical": Entry(Hierarchical, run_hierarchical, 8),
+        "sparse": Entry(Sparse, run_sparse, 14),
+        "atoms": Entry(Atoms, run_atoms, 16, "patches"),
+        "manifold": Entry(Manifold, run_manifold, 19),
+        "field": Entry(DenoisingField, run_field, 12),
+        "dimension": Entry(Dimension, run_dimension, 13),
+        "few_labels": Entry(FewLabels, run_few_labels, 9),
+        "causes": Entry(Causes, run_causes, 10, "sprites"),
     }
 )
 PREFIX = "study:"  # of a task's kind
@@ -113,7 +114,6 @@ __all__ = [
     "about",
     "answer",
     "estimated_seconds",
-    "lines_and_prototypes",
     "measure_run",
     "options_of",
     "read_answer",

@@ -34,6 +34,7 @@ FAMILIES = ("plain", "vae", "beta")
 SCORED = 1_000  # combinations behind DCI and the readings: forests are slow
 TREES = 10  # of DCI's forests
 LEAF = 5  # samples that a leaf of a reading tree has at least
+BATCH = 32  # many steps on few pictures: what disentangles is steps
 STEPS = 9  # pictures in a traversal strip
 SPREAD = 2.0  # standard deviations to each side of the mean
 
@@ -42,11 +43,11 @@ class Disentangled(Settings):
     """beta: weight of the KL in nats against the summed error. code_size: units. The rest says how long is trained, on what."""
 
     dataset: Literal["sprites", "dsprites"] = "sprites"
-    beta: Annotated[float, Field(ge=0, le=50)] = 10.0
+    beta: Annotated[float, Field(ge=0, le=50)] = 15.0
     code_size: Annotated[int, Field(ge=2, le=16)] = 6
     hidden: Annotated[int, Field(ge=8, le=512)] = 64
-    train_size: Annotated[int, Field(ge=200, le=40_000)] = 6_000
-    epochs: Annotated[int, Field(ge=1, le=100)] = 6
+    train_size: Annotated[int, Field(ge=200, le=40_000)] = 2_000
+    epochs: Annotated[int, Field(ge=1, le=100)] = 10
 
 
 class Grid(NamedTuple):
@@ -106,7 +107,8 @@ def experiment_of(settings: Disentangled, family: str, seed: int) -> Experiment:
         "code_size": settings.code_size,
         "reconstruction": "cross_entropy",
         "epochs": settings.epochs,
-        "learning_rate": 4e-3,
+        "batch_size": BATCH,
+        "learning_rate": 3e-3,
         "seed": seed,
         "code": "linear",
     }

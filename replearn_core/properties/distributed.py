@@ -1,18 +1,17 @@
 """What do n units tell apart? Lines against prototypes, and unseen combinations of causes (claim C4).
 
-`lines_and_prototypes` counts for hand-set lines at once, with NumPy and fractions alone: the page may call it.
+Called by a worker: `run_distributed(settings)`. Lines set by hand the page counts itself, with `measures.regions_of_lines`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from replearn_core import measures
 from replearn_core.experiment import Experiment
-from replearn_core.measures.distributed import Box
 from replearn_core.properties.study import Settings, Study, Tell, as_pictures, difference, encoded, finding, part, silent, trained
 
 CODES = ("one_hot", "binary", "real")
@@ -29,45 +28,6 @@ class Distributed(Settings):
     hidden: Annotated[int, Field(ge=8, le=512)] = 64
     train_size: Annotated[int, Field(ge=500, le=10_000)] = 6_000
     epochs: Annotated[int, Field(ge=1, le=100)] = 8
-
-
-# ---- in the plane, live ----
-
-
-class Counted(NamedTuple):
-    """regions: of the lines within the box; formula: of as many lines in general position, in the whole plane; cells: of the
-    prototypes, one for each different one. patterns (G, G) int32: which side of each line, numbered; nearest (G, G) int32."""
-
-    regions: int
-    formula: int
-    cells: int
-    patterns: np.ndarray
-    nearest: np.ndarray
-
-
-def lines_and_prototypes(lines: np.ndarray, prototypes: np.ndarray, box: Box | None = (0, 0, 1, 1), grid: int = 100) -> Counted:
-    """Count what n lines (n, 3), a·x + b·y = c, and m prototypes (m, 2) tell apart, and paint it on a grid over the box.
-
-    The counts are exact (`measures.regions_of_lines`); the painted grid may miss a sliver. box None: the whole plane is
-    counted and the unit square painted. A prototype is an input, so those outside the box count too. ValueError: as
-    `regions_of_lines`, or prototypes that are not (m, 2) with m ≥ 1.
-    """
-    lines, prototypes = np.asarray(lines, np.float64).reshape(-1, 3), measures.checks.matrix("prototypes", prototypes)
-    if prototypes.shape[1] != 2:
-        raise ValueError(f"prototypes must have the shape (m, 2), not {prototypes.shape}")
-    left, bottom, right, top = box or (0.0, 0.0, 1.0, 1.0)
-    across, up = (low + (np.arange(grid) + 0.5) / grid * (high - low) for low, high in ((left, right), (bottom, top)))
-    points = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)  # (G², 2), row by row from below
-    sides = points @ lines[:, :2].T > lines[:, 2]  # (G², n)
-    numbered = np.unique(sides, axis=0, return_inverse=True)[1] if len(lines) else np.zeros(len(points), np.int64)
-    gaps = np.square(points[:, None] - prototypes).sum(axis=2)  # (G², m)
-    return Counted(
-        measures.regions_of_lines(lines, box),
-        measures.regions_of_hyperplanes(len(lines), 2),
-        len(np.unique(prototypes, axis=0)),
-        numbered.reshape(grid, grid).astype(np.int32),
-        gaps.argmin(axis=1).reshape(grid, grid).astype(np.int32),
-    )
 
 
 def patterns_told_apart(units: int, dimension: int, seed: int, points: int = POINTS) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from replearn_core.properties.study import (
     encoded,
     finding,
     finished,
+    gaussian,
     interval,
     part,
     silent,
@@ -96,7 +97,7 @@ def experiment_of(settings: DenoisingField, kind: str, seed: int) -> Experiment:
         "seed": seed,
     }
     if kind == "denoising":
-        fields["corruption"] = {"name": "gaussian", "weight": settings.noise}
+        fields |= gaussian(settings.noise)
     return Experiment.from_values(fields)
 
 

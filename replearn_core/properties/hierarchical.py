@@ -15,7 +15,7 @@ from replearn_core import measures
 from replearn_core.experiment import Experiment
 from replearn_core.properties.dimension import untrained
 from replearn_core.properties.study import (
-    Settings,
+    Pictures,
     Study,
     Tell,
     as_pictures,
@@ -39,16 +39,13 @@ RIDGE = 1.0
 STRIDE, KERNEL = 2, 4  # of every convolutional stage
 
 
-class Hierarchical(Settings):
+class Hierarchical(Pictures):
     """network: dense, or conv with kernels of 4 and stride 2. depth: hidden layers before the code."""
 
-    dataset: Literal["digits", "mnist", "fashion_mnist"] = "digits"
     network: Literal["dense", "conv"] = "dense"
     depth: Annotated[int, Field(ge=1, le=4)] = 3
     activation: Literal["relu", "tanh", "sigmoid"] = "relu"
     corruption: Annotated[float, Field(ge=0, le=0.9)] = 0.0
-    epochs: Annotated[int, Field(ge=1, le=500)] = 40
-    train_size: Annotated[int, Field(ge=200, le=10_000)] = 1_437
 
 
 def run_hierarchical(settings: Hierarchical, *, tell: Tell = silent) -> Study:
@@ -105,20 +102,15 @@ def experiment_of(settings: Hierarchical, seed: int) -> Experiment:
     else:
         hidden = ((64, 48, 32, 24) if digits else (256, 128, 64, 48))[: settings.depth]
     fields: dict[str, Any] = {
-        "dataset": settings.dataset,
-        "train_size": settings.train_size,
         "network": settings.network,
         "hidden": hidden,
         "activation": settings.activation,
         "code": "linear",
         "code_size": 16,
-        "epochs": settings.epochs,
-        "batch_size": 64,
-        "seed": seed,
     }
     if settings.corruption:
         fields["corruption"] = {"name": "masking", "weight": settings.corruption}
-    return Experiment.from_values(fields)
+    return settings.experiment(seed, **fields)
 
 
 def levels_of(network: Autoencoder, x: np.ndarray) -> list[np.ndarray]:
@@ -274,8 +266,9 @@ def _findings(values: dict[str, list[float]]):
 
     learned = difference(list(change("class")), list(change("class", "untrained.")))
     falls = [finding(f"hierarchical.{name}", difference(list(change(name)), [0.0] * len(change(name)))) for name in ATTRIBUTES]
+    means = {"code": float(np.mean(values[f"level{code}.class"])), "first": float(np.mean(values["level1.class"]))}
     return (
-        finding("hierarchical.class", difference(values[f"level{code}.class"], values["level1.class"])),
+        finding("hierarchical.class", difference(values[f"level{code}.class"], values["level1.class"]), **means),
         finding("hierarchical.class_against_untrained", learned),
         finding("hierarchical.class_against_pixels", difference(values[f"level{code}.class"], values["level0.class"])),
         *falls,

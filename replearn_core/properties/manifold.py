@@ -21,6 +21,7 @@ from replearn_core.properties.study import (
     encoded,
     finding,
     finished,
+    gaussian,
     part,
     silent,
     trained_all,
@@ -120,7 +121,7 @@ def experiment_of(settings: Manifold, kind: str, seed: int) -> Experiment:
     }
     if kind == "denoising":
         fields |= {"hidden": (settings.hidden,), "code": "tanh", "code_size": settings.hidden}
-        fields["corruption"] = {"name": "gaussian", "weight": settings.noise}
+        fields |= gaussian(settings.noise)
     return Experiment.from_values(fields)
 
 

@@ -15,6 +15,7 @@ from pydantic import Field
 from replearn_core import measures
 from replearn_core.experiment import Experiment
 from replearn_core.properties.study import (
+    Pictures,
     Settings,
     Study,
     Tell,
@@ -23,6 +24,7 @@ from replearn_core.properties.study import (
     encoded,
     finding,
     finished,
+    gaussian,
     interval,
     part,
     silent,
@@ -33,20 +35,16 @@ ENCODERS = ("plain", "denoising", "contractive")
 STEPS = 11
 MEASURED = 120  # held-out pictures behind the curves
 PAIRS = 2_000
+WALKED = 8  # held-out pictures that are walked, the first of each class
 GREATEST = {"shift": 2.0, "rotate": 45.0, "thicken": 1.0, "noise": 0.5}  # pixels of 8, degrees, share, standard deviation
 
 
-class Smooth(Settings):
-    """noise: the denoising encoder's Gaussian σ. contraction: the contractive one's λ. index: which held-out picture is
-    walked."""
+class Smooth(Pictures):
+    """noise: the denoising encoder's Gaussian σ. contraction: the contractive one's λ."""
 
-    dataset: Literal["digits", "mnist", "fashion_mnist"] = "digits"
     noise: Annotated[float, Field(ge=0, le=1)] = 0.3
     contraction: Annotated[float, Field(ge=0, le=10)] = 0.1
     units: Annotated[int, Field(ge=2, le=500)] = 100
-    epochs: Annotated[int, Field(ge=1, le=500)] = 40
-    train_size: Annotated[int, Field(ge=200, le=10_000)] = 1_437
-    index: Annotated[int, Field(ge=0, le=300)] = 0
 
 
 class Boundary(Settings):
@@ -69,21 +67,21 @@ def run_smooth(settings: Smooth, *, tell: Tell = silent) -> Study:
     values: `<space>.<change>` for pixels, plain, denoising, contractive and shift, rotate, thicken, noise: mean relative size at
     half the greatest change; `<encoder>.jacobian`: mean ‖J‖_F as it is; `<encoder>.probe`: accuracy with all labels;
     `<encoder>.error`.
-    arrays: `steps.<change>` (11,) and `curve.<change>` (S, 4, 11); for the picture chosen and the first seed `path.images`
-    uint8 (4, 11, H, W), `path.<space>` (4, 11): relative distance from the picture itself, `path.plane.<space>` (4, 11, 2) on
-    the first two principal axes of the space.
+    arrays: `steps.<change>` (11,) and `curve.<change>` (S, 4, 11); for P = 8 pictures and the first seed `path.images` uint8
+    (P, 4, 11, H, W), `path.<space>` (P, 4, 11): relative distance from the picture itself, `path.plane.<space>`
+    (P, 4, 11, 2) on the first two principal axes of the space.
     """
     from replearn_core.datasets import load
 
     data = load(settings.dataset, settings.train_size)
     assert data.y_train is not None and data.y_test is not None
     changed = {name: series(data.x_test[:MEASURED], name, STEPS) for name in GREATEST}  # (11, N, H, W) each
-    index = settings.index % len(data.x_test)
-    walked = {name: series(data.x_test[index : index + 1], name, STEPS)[:, 0] for name in GREATEST}  # (11, H, W)
+    chosen = data.x_test[np.unique(data.y_test, return_index=True)[1][:WALKED]]
+    walked = np.stack([np.swapaxes(series(chosen, name, STEPS), 0, 1) for name in GREATEST], axis=1)  # (P, 4, 11, H, W)
     values: dict[str, list[float]] = {}
     curves: dict[str, list[np.ndarray]] = {name: [] for name in GREATEST}
     arrays = {f"steps.{name}": np.linspace(0, most, STEPS, dtype=np.float32) for name, most in GREATEST.items()}
-    arrays["path.images"] = as_pictures(np.stack(list(walked.values())))
+    arrays["path.images"] = as_pictures(walked)
     runs: list[str] = []
     total = len(ENCODERS) * settings.seeds
     for seed in settings.each_seed:
@@ -113,21 +111,12 @@ def run_smooth(settings: Smooth, *, tell: Tell = silent) -> Study:
 
 
 def experiment_of(settings: Smooth, encoder: str, seed: int) -> Experiment:
-    fields: dict[str, Any] = {
-        "dataset": settings.dataset,
-        "train_size": settings.train_size,
-        "code": "sigmoid",
-        "code_size": settings.units,
-        "tied": True,
-        "epochs": settings.epochs,
-        "batch_size": 64,
-        "seed": seed,
-    }
+    fields: dict[str, Any] = {"code": "sigmoid", "code_size": settings.units, "tied": True}
     if encoder == "denoising":
-        fields["corruption"] = {"name": "gaussian", "weight": settings.noise}
+        fields |= gaussian(settings.noise)
     if encoder == "contractive":
         fields["penalties"] = ({"name": "contraction", "weight": settings.contraction},)
-    return Experiment.from_values(fields)
+    return settings.experiment(seed, **fields)
 
 
 def series(x: np.ndarray, change: str, steps: int = STEPS) -> np.ndarray:
@@ -175,16 +164,19 @@ def typical_distance(codes: np.ndarray) -> float:
     return distance
 
 
-def paths(spaces: Mapping[str, Callable], x: np.ndarray, walked: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Where one picture goes in each space, while it is changed: relative distances, and places on two principal axes."""
+def paths(spaces: Mapping[str, Callable], x: np.ndarray, walked: np.ndarray) -> dict[str, np.ndarray]:
+    """Where pictures go in each space, while they are changed: relative distances, and places on two principal axes.
+
+    walked (P, changes, steps, H, W).
+    """
     out = {}
     for name, space in spaces.items():
         codes = space(x).astype(np.float64)
         mean = codes.mean(axis=0)
         axes = np.linalg.svd(codes - mean, full_matrices=False)[2][:2]  # (2, K)
         scale = typical_distance(codes)
-        steps = np.stack([space(moved) for moved in walked.values()]).astype(np.float64)  # (4, 11, K)
-        out[f"path.{name}"] = (np.linalg.norm(steps - steps[:, :1], axis=2) / scale).astype(np.float32)
+        steps = space(walked.reshape(-1, *walked.shape[3:])).reshape(*walked.shape[:3], -1).astype(np.float64)
+        out[f"path.{name}"] = (np.linalg.norm(steps - steps[:, :, :1], axis=3) / scale).astype(np.float32)
         out[f"path.plane.{name}"] = ((steps - mean) @ axes.T / scale).astype(np.float32)
     return out
 
@@ -291,7 +283,7 @@ def boundary_experiment(settings: Boundary, encoder: str, seed: int) -> Experime
         "seed": seed,
     }
     if encoder == "denoising":
-        fields["corruption"] = {"name": "gaussian", "weight": 0.05}
+        fields |= gaussian(0.05)
     if encoder == "contractive":
         fields["penalties"] = ({"name": "contraction", "weight": 1e-4},)
     return Experiment.from_values(fields)

@@ -6,7 +6,7 @@ The atoms of natural patches have a module of their own, `atoms.py`.
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -14,7 +14,7 @@ from pydantic import Field
 from replearn_core import measures
 from replearn_core.experiment import Experiment
 from replearn_core.properties.study import (
-    Settings,
+    Pictures,
     Study,
     Tell,
     as_pictures,
@@ -37,16 +37,14 @@ DRAWS = 3
 TIMED_SAMPLES, TIMED_OUTPUTS, REPEATS = 512, 784, 7
 
 
-class Sparse(Settings):
+class Sparse(Pictures):
     """l1, kl: the two penalties' weights. k: active units of the k-sparse code while it trains (1.5 times as many afterwards)."""
 
-    dataset: Literal["digits", "mnist", "fashion_mnist"] = "digits"
     units: Annotated[int, Field(ge=10, le=500)] = 100
     l1: Annotated[float, Field(ge=0, le=10)] = 0.1
     kl: Annotated[float, Field(ge=0, le=10)] = 0.3
     k: Annotated[int, Field(ge=1, le=100)] = 10
-    epochs: Annotated[int, Field(ge=1, le=500)] = 40
-    train_size: Annotated[int, Field(ge=400, le=10_000)] = 1_437
+    epochs: Annotated[int, Field(ge=1, le=500)] = 30
 
 
 def run_sparse(settings: Sparse, *, tell: Tell = silent) -> Study:
@@ -101,22 +99,14 @@ def note(values: dict[str, list[float]], family: str, found: dict[str, float]) -
 
 
 def experiment_of(settings: Sparse, family: str, seed: int) -> Experiment:
-    fields: dict[str, Any] = {
-        "dataset": settings.dataset,
-        "train_size": settings.train_size,
-        "code_size": settings.units,
-        "epochs": settings.epochs,
-        "batch_size": 64,
-        "seed": seed,
-        "code": {"kl": "sigmoid", "k_sparse": "k_sparse"}.get(family, "relu"),
-    }
+    fields: dict[str, Any] = {"code_size": settings.units, "code": {"kl": "sigmoid", "k_sparse": "k_sparse"}.get(family, "relu")}
     if family == "l1":
         fields["penalties"] = ({"name": "l1", "weight": settings.l1},)
     if family == "kl":
         fields["penalties"] = ({"name": "kl_sparsity", "weight": settings.kl, "options": {"target": 0.05}},)
     if family == "k_sparse":
         fields |= {"tied": True, "code_options": {"k": min(settings.k, settings.units)}}
-    return Experiment.from_values(fields)
+    return settings.experiment(seed, **fields)
 
 
 # ---- how few ----

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from replearn_core.datasets import Dataset
     from replearn_core.networks import Autoencoder
 
-Tell = Callable[[float], None]
-"""Called with the share that is done, 0 … 1. What it raises ends the study."""
+Tell = Callable[..., None]
+"""tell(share, partial=None): share 0 … 1 is done. What it raises ends the study.
+
+partial: a function without arguments that gives what there is so far, (arrays, numbers) as `Study.answer` does, for those who
+watch. It is called only when it is time to show something again, so it may take a few milliseconds.
+"""
 
 CONFIDENCE = 0.95
 LEAST_SEEDS, MOST_SEEDS = 5, 20
@@ -48,6 +52,19 @@ class Settings(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise InvalidExperiment(problems_of(error)) from None
+
+
+class Pictures(Settings):
+    """What the studies of labelled pictures share: on which, and how long their one-layer networks train."""
+
+    dataset: Literal["digits", "mnist", "fashion_mnist"] = "digits"
+    epochs: Annotated[int, Field(ge=1, le=500)] = 40
+    train_size: Annotated[int, Field(ge=200, le=10_000)] = 1_437
+
+    def experiment(self, seed: int, **fields: Any) -> Experiment:
+        """An experiment on these pictures; `fields` say the rest. Raises InvalidExperiment."""
+        shared = {name: getattr(self, name) for name in ("dataset", "epochs", "train_size")}
+        return Experiment.from_values({"batch_size": 64, "seed": seed, **shared, **fields})
 
 
 class Interval(NamedTuple):
@@ -169,13 +186,22 @@ def read_answer(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
 # ---- training ----
 
 
-def silent(share: float) -> None:
+def gaussian(sigma: float) -> dict[str, Any]:
+    """The corruption of a denoising autoencoder, as an experiment's field."""
+    return {"corruption": {"name": "gaussian", "weight": sigma}}
+
+
+def silent(share: float, partial: Any = None) -> None:
     """A `Tell` that tells nobody."""
 
 
 def part(tell: Tell, begins: float, ends: float) -> Tell:
     """A `Tell` for one part of the work, which lasts from share `begins` to `ends` of the whole."""
-    return lambda share: tell(begins + (ends - begins) * share)
+
+    def told(share: float, partial: Any = None) -> None:
+        tell(begins + (ends - begins) * share, *(() if partial is None else (partial,)))
+
+    return told
 
 
 def trained(experiment: Experiment, data: Dataset, tell: Tell = silent) -> Autoencoder:

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,12 @@ ROOT = Path(__file__).resolve().parents[2]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 # On a deep link Streamlit's page looks for its root below the page's own path first, and finds nothing there.
 LOOKING_FOR_ROOT = re.compile(r"404 .*'url': '[^']*/_stcore/(health|host-config)'")
+QUIET = [
+    "--server.address=127.0.0.1",
+    "--server.headless=true",
+    "--browser.gatherUsageStats=false",
+    "--server.fileWatcherType=none",
+]
 PATIENCE = 120_000  # ms; long, since the machine may be busy: nothing here measures time
 
 
@@ -53,6 +60,32 @@ class Server:
             self.process = None
 
 
+@contextmanager
+def served(app: str, *flags: str, log: Path, path: str = ""):
+    """The address of a fresh server over one of this folder's own apps, which ends with the block."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(Path(__file__).parent / app),
+        f"--server.port={port}",
+        *flags,
+        *QUIET,
+    ]
+    with log.open("ab") as out:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(command, cwd=Path(__file__).parent, stdout=out, stderr=out, env=environment)
+    address = f"http://127.0.0.1:{port}{path}"
+    try:
+        wait_for(lambda: answers(f"{address}/_stcore/health"), 120)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -64,6 +97,39 @@ def answers(address: str) -> bool:
         return urllib.request.urlopen(address, timeout=2).status == 200
     except (urllib.error.URLError, OSError):
         return False
+
+
+def wait_for(true, seconds: float = 30.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"still not so after {seconds} s"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def page_of(context_with):
+    """page_of(base, address, allow="", **options) → a page; at the end no console may have complained but of what was allowed.
+
+    Nothing may be asked of any other server than `base`.
+    """
+    pages, complaints = [], []
+    allowed = ["willReadFrequently"]  # the readings of these tests, not of the component
+
+    def open_page(base: str, address: str, allow: str = "", **options):
+        if allow:
+            allowed.append(allow)
+        page = context_with(options).new_page()
+        pages.append(page)
+        page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(f"{said.text} {said.location}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: request.url.startswith((base, "data:", "blob:")) or complaints.append(request.url))
+        page.goto(address)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert [text for text in complaints if not any(re.search(pattern, text) for pattern in allowed)] == []
 
 
 @pytest.fixture(scope="session")

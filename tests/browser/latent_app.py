@@ -102,6 +102,13 @@ def film() -> dict[str, np.ndarray]:
     return {"points": placed.astype(np.float16), "epochs": 3 * np.arange(MOMENTS, dtype=np.float32), "trustworthiness": trust}
 
 
+def turned(points: np.ndarray) -> np.ndarray:
+    """The same map from behind, turned by 130 degrees."""
+    angle = np.deg2rad(130)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
+    return np.ascontiguousarray((points * [-1, 1]).astype(np.float32) @ rotation)
+
+
 RESULTS = {
     "points": lambda: points("plane"),
     "points-wide": lambda: points("wide"),
@@ -109,6 +116,7 @@ RESULTS = {
     "code": lambda: {"points": codes["plane"]},
     "pca": lambda: {"points": pca[:, :2]},
     "lda": lambda: {"points": discriminants},
+    "turned": lambda: {"points": turned(discriminants)},
     "space": lambda: {"points": pca},
     "film": film,
     "large": large_map,

@@ -5,11 +5,6 @@ Served by `film_app.py`, whose frames are made up. Values on the screen are comp
 
 import json
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -18,6 +13,7 @@ import pytest
 
 from pages.ui import palette
 from pages.ui.components.film import joined_modules, valid_epoch
+from tests.browser.conftest import served, wait_for
 
 pytestmark = pytest.mark.browser
 HERE = Path(__file__).parent
@@ -31,73 +27,22 @@ WATCHING = """(slider) => { window.seen = []; new MutationObserver(() => {
 }).observe(slider, {attributes: true}); }"""
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
-
-
-def served(*flags: str, path: str = ""):
-    """The address of a fresh server, which ends with the generator."""
-    port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(HERE / "film_app.py"), f"--server.port={port}", *flags]
-    fixed = [
-        "--server.address=127.0.0.1",
-        "--server.headless=true",
-        "--browser.gatherUsageStats=false",
-        "--server.fileWatcherType=none",
-    ]
-    process = subprocess.Popen([*command, *fixed], cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}{path}"
-    try:
-        wait_for(lambda: answers(f"{address}/_stcore/health"))
-        yield address
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def answers(address: str) -> bool:
-    try:
-        return urllib.request.urlopen(address, timeout=2).status == 200
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def wait_for(true, seconds: float = 30.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"still not so after {seconds} s"
-        time.sleep(0.1)
-
-
 @pytest.fixture(scope="module")
-def server():
-    yield from served()
+def server(tmp_path_factory):
+    with served("film_app.py", log=tmp_path_factory.mktemp("film") / "server.log") as address:
+        yield address
 
 
 @pytest.fixture
-def visit(context_with, server):
-    """Opens the film on a page of its own; at the end no console may have complained of anything but what was allowed."""
-    pages, complaints = [], []
-    allowed = ["willReadFrequently"]  # the readings of these tests, not of the component
+def visit(page_of, server):
+    """Opens the film on a page of its own."""
 
     def open_page(query: str, *, address: str = server, path: str = "/", allow: str = "", **options):
-        if allow:
-            allowed.append(allow)
-        page = context_with({"viewport": {"width": 900, "height": 900}} | options).new_page()
-        pages.append(page)
-        page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(f"{said.text} {said.location}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: request.url.startswith((address, "data:", "blob:")) or complaints.append(request.url))
-        page.goto(f"{address}{path}?{query}")
+        page = page_of(address, f"{address}{path}?{query}", allow, **{"viewport": {"width": 900, "height": 900}} | options)
         page.locator(".film").wait_for(state="attached")
         return page
 
     yield open_page
-    for page in pages:
-        page.close()
-    assert [text for text in complaints if not any(re.search(pattern, text) for pattern in allowed)] == []
 
 
 def slider(page):
@@ -376,8 +321,8 @@ def test_a_run_is_asked_for_once_at_a_time_and_no_more_when_it_is_finished_or_go
     assert counts(server, "forever2")["asked"] == asked
 
 
-def test_a_deep_link_under_a_sub_path_finds_the_server(visit):
-    for address in served("--server.baseUrlPath=lab", path="/lab"):
+def test_a_deep_link_under_a_sub_path_finds_the_server(visit, tmp_path):
+    with served("film_app.py", "--server.baseUrlPath=lab", log=tmp_path / "server.log", path="/lab") as address:
         page = visit("runs=quick14&view=images", address=address, path="/deep", allow=r"404.*(_stcore/(health|host-config))")
         shows(page, "Epoch 30")
         page.close()  # before its server goes

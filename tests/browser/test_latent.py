@@ -6,6 +6,7 @@ import pytest
 
 from pages.ui import text
 from pages.ui.draft import FIRST
+from tests.browser.conftest import wait_for
 
 CAPTION = ".latent .caption"
 
@@ -49,6 +50,26 @@ def test_a_search_selects_points_and_the_link_remembers_them(visit, server):
     reopened = visit(page.url)
     reopened.locator(".st-key-latent_panel_chosen .latent-pic").first.wait_for()
     assert reopened.locator(".latent-near").count() == page.locator(".latent-near").count()
+
+
+def test_a_link_has_all_that_was_done_on_the_canvas_where_it_is_looked_at_what_is_chosen_decoding_and_the_pad(visit, server):
+    page = drawn(opened(visit, server, query=f"&run={FIRST.id}"))
+    box = page.locator(".over").first.bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 200)
+    page.mouse.wheel(0, -500)
+    page.get_by_role("button", name=re.compile("Select all")).nth(3).click()
+    page.get_by_role("button", name="Decode under the pointer").click()
+    page.get_by_role("button", name="Draw your own").click()
+    for part in ("cameras=", "selected=", "decode=1", "draw=1"):
+        page.wait_for_url(re.compile(part))
+    reopened = visit(page.url)
+    reopened.locator(".sheet").wait_for()
+    reopened.locator(".status").get_by_text(page.locator(".status .count").inner_text()).wait_for()
+    assert reopened.get_by_role("button", name="Decode under the pointer").get_attribute("aria-pressed") == "true"
+    colours = "(canvas) => canvas.toDataURL()"
+    first, second = (one.locator("canvas.points").first for one in (page, reopened))
+    page.mouse.move(5, 5)
+    wait_for(lambda: first.evaluate(colours) == second.evaluate(colours))
 
 
 def test_a_walk_between_two_chosen_points_shows_both_ways_and_the_classifier(visit, server):

@@ -6,13 +6,7 @@ Served by `latent_app.py`. Reconstructions and codes of the browser's own networ
 import base64
 import io
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -27,6 +21,7 @@ from pages.ui.components.shared import joined
 from replearn_core import weights
 from replearn_core.experiment import Experiment, Term
 from replearn_core.networks import Autoencoder
+from tests.browser.conftest import served, wait_for
 
 pytestmark = pytest.mark.browser
 HERE = Path(__file__).parent
@@ -35,72 +30,23 @@ POINTS = 900
 PIXELS = "(canvas) => canvas.toDataURL().split(',')[1]"
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    port = free_port()
-    log = tmp_path_factory.mktemp("latent") / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", str(HERE / "latent_app.py"), f"--server.port={port}"]
-    fixed = [
-        "--server.address=127.0.0.1",
-        "--server.headless=true",
-        "--browser.gatherUsageStats=false",
-        "--server.fileWatcherType=none",
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
-    with log.open("ab") as out:
-        process = subprocess.Popen([*command, *fixed], cwd=HERE, stdout=out, stderr=out, env=environment)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(lambda: answers(f"{address}/api/test/counts"), 120)
+    with served("latent_app.py", log=tmp_path_factory.mktemp("latent") / "server.log") as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def answers(address: str) -> bool:
-    try:
-        return urllib.request.urlopen(address, timeout=2).status == 200
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def wait_for(true, seconds: float = 30.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"still not so after {seconds} s"
-        time.sleep(0.1)
 
 
 @pytest.fixture
-def visit(context_with, server):
-    """Opens the canvas on a page of its own; at the end no console may have complained of anything but what was allowed."""
-    pages, complaints = [], []
-    allowed = ["willReadFrequently"]  # the readings of these tests, not of the component
+def visit(page_of, server):
+    """Opens the canvas on a page of its own."""
 
     def open_page(query: str, *, allow: str = "", **options):
-        if allow:
-            allowed.append(allow)
-        page = context_with({"viewport": {"width": 1100, "height": 900}} | options).new_page()
+        page = page_of(server, f"{server}/?{query}", allow, **{"viewport": {"width": 1100, "height": 900}} | options)
         page.set_default_timeout(60_000)
-        pages.append(page)
-        page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(f"{said.text} {said.location}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: request.url.startswith((server, "data:", "blob:")) or complaints.append(request.url))
-        page.goto(f"{server}/?{query}")
         page.locator(".latent .stage").first.wait_for()
         return page
 
     yield open_page
-    for page in pages:
-        page.close()
-    assert [text for text in complaints if not any(re.search(pattern, text) for pattern in allowed)] == []
 
 
 def ready(page, count: int = POINTS):
@@ -286,25 +232,50 @@ def test_dragging_moves_the_map_the_wheel_zooms_at_the_pointer_and_a_double_clic
     wait_for(lambda: (frame(page) == whole).mean() > 0.99)
 
 
-def test_two_fingers_zoom_and_one_finger_taps(visit, server):
-    page = ready(visit("maps=lda&view=1", has_touch=True))
-    box = over(page).bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+def fingers(page):
+    """touch(kind, (x, y), …): touches as a screen makes them, through the browser's own input."""
     session = page.context.new_cdp_session(page)
 
     def touch(kind, *places):
-        session.send(
-            "Input.dispatchTouchEvent",
-            {"type": kind, "touchPoints": [{"x": a, "y": b, "id": i} for i, (a, b) in enumerate(places)]},
-        )
+        points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
+    return touch
+
+
+def camera(page, name: str) -> list[float]:
+    """Where Python heard that a map is looked at."""
+    heard_of = page.get_by_text(re.compile(rf"View \{{.*'{name}': \("))
+    heard_of.wait_for()
+    return [float(part) for part in re.search(rf"'{name}': \(([^)]*)\)", heard_of.inner_text())[1].split(",")]
+
+
+def test_two_fingers_that_part_zoom_the_map_and_python_hears_where_one_looks(visit):
+    page = ready(visit("maps=lda&view=1", has_touch=True))
+    box = over(page).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = fingers(page)
     touch("touchStart", (x - 40, y), (x + 40, y))
     for spread in (60, 80, 100, 120):
         touch("touchMove", (x - spread, y), (x + spread, y))
     touch("touchEnd")
-    page.get_by_text(re.compile(r"View \{'lda': \(")).wait_for()
-    zoom = float(page.get_by_text("View {").inner_text().split(", ")[2])
+    across, up, zoom = camera(page, "lda")
     assert zoom == pytest.approx(3, rel=0.2), "three times as far apart, three times as large"
+    assert (across, up) == (pytest.approx(0, abs=0.1), pytest.approx(0, abs=0.1))
+
+
+def test_two_fingers_that_go_the_same_way_move_the_map_with_them(visit, server):
+    page = ready(visit("maps=lda&view=1", has_touch=True))
+    places = placed(page, arrays(server, "lda")["points"])
+    box, row, touch = over(page).bounding_box(), alone(places), fingers(page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch("touchStart", (x - 40, y), (x + 40, y))
+    for step in range(1, 7):
+        touch("touchMove", (x - 40 + 10 * step, y + 5 * step), (x + 40 + 10 * step, y + 5 * step))
+    touch("touchEnd")
+    camera(page, "lda")
+    page.touchscreen.tap(*at(places[row] + [60, 30]))
+    hears(page, rf"1 selected \[{row}\]")
 
 
 def test_a_three_dimensional_map_turns_under_the_pointer(visit):
@@ -372,6 +343,40 @@ def test_a_search_by_label_selects_all_of_them_and_one_by_number_leads_to_it(vis
     hears(page, r"\d+ selected .*cursor 234,")
     search.fill("teapot")
     page.get_by_text("nothing found").wait_for()
+
+
+def test_a_link_shows_the_maps_where_they_were_looked_at_the_pad_and_the_decoding(visit):
+    page = ready(visit("maps=lda,pca&at=0.2,-0.1,4&decode=1&draw=1"))
+    page.locator(".sheet").wait_for()
+    assert page.get_by_role("button", name="Decode under the pointer").get_attribute("aria-pressed") == "true"
+    near, whole = frame(page, 0), frame(page, 1)
+    plain = ready(visit("maps=lda,pca&draw=1"))
+    plain.locator(".sheet").wait_for()
+    assert (frame(plain, 0) != near).any() and (frame(plain, 1) == whole).all()
+
+
+def test_the_selection_stays_when_the_same_samples_come_from_another_epoch_and_goes_with_other_samples(visit):
+    page = ready(visit("maps=lda,pca&then=points-wide"))
+    page.get_by_role("button", name="Choose three").click()
+    page.locator(".status").get_by_text("3 selected").wait_for()
+    page.get_by_role("button", name="Another epoch").click()
+    page.get_by_text(re.compile("Python heard .* points-wide")).wait_for()
+    page.locator(".status").get_by_text("3 selected").wait_for()
+    page.get_by_role("button", name="Other samples").click()
+    page.locator(".status").get_by_text("3 selected").wait_for(state="detached")
+
+
+def test_the_next_map_of_a_run_that_goes_is_turned_to_lie_over_the_last_and_keeps_the_camera(visit, server):
+    page = ready(visit("maps=lda&then=points&next=turned&view=1"))
+    page.mouse.move(*at(placed(page, arrays(server, "lda")["points"]).mean(0)))
+    page.mouse.wheel(0, -300)
+    zoom = camera(page, "first")
+    before = frame(page)
+    page.get_by_role("button", name="Another epoch").click()
+    wait_for(lambda: counts(server)["asked"].get("turned"))
+    page.wait_for_timeout(500)
+    assert camera(page, "first") == zoom
+    assert (frame(page) == before).mean() > 0.97, "a map that was only turned and mirrored looks as it did"
 
 
 def test_filtered_out_points_turn_grey_and_can_no_longer_be_chosen_but_are_still_there(visit, server):
@@ -751,9 +756,9 @@ def test_ten_thousand_points_weigh_less_than_400_kilobytes_besides_their_picture
     [
         (None, None),
         ("x", 3),
-        ({"selected": "12", "cursor": -1}, {"a": [1, 2]}),
-        ({"selected": list(range(10_001))}, {}),
-        ({"selected": [-1, 1.5, True, "2", 10_000]}, {"a": [1, 2, 3, 4, float("nan")]}),
+        ({"selected": "12", "cursor": -1, "decode": 1, "draw": "yes"}, {"cameras": {"a": [1, 2]}}),
+        ({"selected": list(range(10_001))}, {"cameras": "all"}),
+        ({"selected": [-1, 1.5, True, "2", 10_000]}, {"cameras": {"a": [1, 2, 3, 4, float("nan")], "b": [0, 0, 1, 2]}}),
     ],
 )
 def test_what_a_browser_should_never_send_counts_as_nothing_chosen(picked, view):
@@ -761,8 +766,8 @@ def test_what_a_browser_should_never_send_counts_as_nothing_chosen(picked, view)
 
 
 def test_rows_come_sorted_and_once_and_cameras_as_they_are():
-    state = valid_state({"selected": [5, 3, 5], "cursor": 4}, {"a": [0, 0.5, 2, 0, 0]})
-    assert state == LatentState((3, 5), 4, {"a": (0.0, 0.5, 2.0, 0.0, 0.0)})
+    state = valid_state({"selected": [5, 3, 5], "cursor": 4, "draw": True}, {"cameras": {"a": [0, 0.5, 2]}, "turn": 3})
+    assert state == LatentState((3, 5), 4, {"a": (0.0, 0.5, 2.0)}, draw=True)
 
 
 def test_four_maps_or_an_unknown_colour_are_refused():

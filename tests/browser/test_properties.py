@@ -40,7 +40,48 @@ def test_the_lines_are_counted_live_in_both_languages(visit, server):
 def test_a_phone_sees_the_picture_before_the_knobs_and_never_scrolls_sideways(visit, server):
     page = visit(f"{server.address}/properties?part=plane", viewport={"width": 390, "height": 844})
     picture, knobs = page.locator(".st-key-properties_picture"), page.locator(".st-key-properties_knobs")
-    expect(picture.locator(".js-plotly-plot").first).to_be_visible()
+    expect(picture.locator(".lines svg").first).to_be_visible()
     top, below = picture.bounding_box(), knobs.bounding_box()
     assert top and below and top["y"] < below["y"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_line_can_be_dragged_and_moved_by_keys_and_the_count_follows(visit, server):
+    page = visit(f"{server.address}/properties?part=plane")
+    board, answer = page.locator(".lines svg").first, page.locator(".st-key-properties_answer")
+    caption = page.locator(".lines figcaption").first
+    expect(caption).to_have_text(said("en", "properties.plane.lines_title", n=4, regions=9))
+    knob = board.locator("circle.knob").first.bounding_box()
+    square = board.bounding_box()
+    assert knob and square
+    page.mouse.move(knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(square["x"] + 0.9 * square["width"], square["y"] + 0.3 * square["height"], steps=5)
+    dragged = said("en", "properties.plane.lines_title", n=4, regions=8)
+    expect(caption).to_have_text(dragged)  # before the knob is let go
+    page.mouse.up()
+    expect(answer).to_contain_text("4 lines make 8 regions")
+    line = board.locator("g").nth(1)
+    line.focus()
+    for _ in range(12):
+        line.press("ArrowUp")
+    expect(answer).to_contain_text("4 lines make 7 regions")
+    expect(caption).to_have_text(said("en", "properties.plane.lines_title", n=4, regions=7))
+
+
+def test_a_default_result_is_there_without_computing_and_another_picture_is_one_press_away(visit, server):
+    page = visit(f"{server.address}/properties?part=smooth")
+    expect(page.locator(".st-key-properties_answer")).to_contain_text("This result came with the app")
+    shown = page.locator(".st-key-properties_picture .latent-pic").first
+    before = shown.get_attribute("src")
+    page.locator(".strip button").nth(3).click()
+    expect(shown).not_to_have_attribute("src", before)
+    expect(page.locator(".strip button").nth(3)).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_run_gets_its_scorecard_on_a_press_in_the_lab_and_has_it_on_the_properties_page(visit, server):
+    page = visit(f"{server.address}/autoencoder")
+    page.locator(".st-key-scorecard_measure button").click()
+    expect(page.locator(".st-key-scorecard_row")).to_contain_text("Few labels")
+    other = visit(f"{server.address}/properties?part=scorecard", lang="zh-TW")
+    expect(other.locator(".st-key-scorecard_row")).to_contain_text("少量標註")

@@ -155,6 +155,11 @@ def test_selected_points_show_their_classes_and_their_neighbours(fake):
         {"colour": "unit:x"},
         {"colour": "<b>"},
         {"decode": "maybe"},
+        {"draw": "2"},
+        {"cameras": "0.5,0.5"},
+        {"cameras": "9,0,1"},
+        {"cameras": "0,0,nan"},
+        {"cameras": "0,0,1~0,0,1~0,0,1~0,0,1"},
         {"nonsense": "1"},
     ],
     ids=lambda query: "&".join(f"{key}={str(value)[:20]}" for key, value in query.items()),
@@ -284,6 +289,36 @@ def test_paths_that_meet_end_in_one_place():
 def test_the_commonest_class_of_a_selection_is_named_first():
     said = counts(np.array([1, 0, 1, 1, -1]), ["zero", "one"])
     assert said.index("one") < said.index("zero") and "5" in said
+
+
+# ---- where the maps are looked at ----
+
+
+def test_cameras_stand_in_the_link_by_place_and_go_when_a_map_is_made_otherwise(fake):
+    fake()
+    app = opened(lang="en", run=FIRST.id, cameras="~0.1,-0.2,3.5", draw="1")
+    looked = Look(FIRST.id, cameras=((), (0.1, -0.2, 3.5)), draw=True)
+    assert looks.to_query(looked) == {"run": FIRST.id, "cameras": "~0.1,-0.2,3.5", "draw": "1"}
+    assert app.query_params["cameras"] in ("~0.1,-0.2,3.5", ["~0.1,-0.2,3.5"])
+    app.selectbox(key="latent.knob.colour").set_value("error").run()
+    assert "cameras" in app.query_params
+    app.select_slider(key="latent.knob.n_neighbors").set_value(5).run()
+    assert "cameras" not in app.query_params and "draw" in app.query_params
+
+
+def test_the_film_of_a_run_that_goes_ends_where_it_was_asked_for_until_a_longer_one_is_wished(fake, monkeypatch):
+    from pages.ui.latent import asking
+
+    kept = {}
+    monkeypatch.setattr(asking.session, "get", lambda key, default=None: kept.get(key, default))
+    monkeypatch.setattr(asking.session, "put", kept.__setitem__)
+    view = fake(state="running").run
+    early = replace(view, events=view.events[:1], count=1)
+    assert asking.filmed(early) is None, "one epoch is no film"
+    assert asking.filmed(replace(view, events=view.events[:2], count=2)) == 2
+    assert asking.filmed(view) == 2
+    asking.film_anew(view)
+    assert asking.filmed(view) == 3
 
 
 # ---- following a run that goes ----

@@ -23,6 +23,7 @@ from replearn_core.experiment import Experiment, InvalidExperiment, Problem
 
 OPEN = "latent.open"  # ids of tasks that this visitor asked for and that may not have ended
 FOLLOWED = "latent.followed"  # Followed: which epoch of a run that goes is on screen, and which one is on its way
+FILMED = "latent.filmed"  # (run, epoch): where the film of a run that goes ends
 PASSING = ("problem.engine_starting", "problem.engine_lost", "problem.queue_full", "problem.owner_queue_full")
 PACE = 6.0  # seconds between two maps of a run that goes
 
@@ -215,6 +216,25 @@ def arrived(look: Look) -> None:
     kept = session.get(FOLLOWED)
     if kept is not None and look.epoch != kept.shown:
         session.put(FOLLOWED, Followed(kept.run, look.epoch, None, time.monotonic()))
+
+
+def filmed(view: RunView) -> float | None:
+    """The epoch at which the film of a run that goes ends; None while fewer than two are recorded.
+
+    It stays, for each further epoch would be another film, made from the beginning; `film_anew` moves it.
+    """
+    run, until = session.get(FILMED, (None, None))
+    if run == view.run_id:
+        return until
+    if len(epochs_of(view)) < 2:
+        return None
+    film_anew(view)
+    return float(epochs_of(view)[-1])
+
+
+def film_anew(view: RunView) -> None:
+    """Film up to the latest epoch that is recorded."""
+    session.put(FILMED, (view.run_id, float(epochs_of(view)[-1])))
 
 
 # ---- names in the data ----

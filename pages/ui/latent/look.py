@@ -18,7 +18,6 @@ LOOK = "latent.look"  # the Look on screen
 QUERY = "latent.query"  # the query that this page wrote last; another one means that a link was followed
 NOTICES = "latent.notices"  # Problems of the link that was opened
 WORKS = "latent.works"  # whether the visitor has asked for something since the link was opened
-IMPOSED = "latent.imposed"  # a selection that Python puts on the canvas, until the visitor makes another
 KNOB = "latent.knob."  # prefix of every knob's widget key
 
 MAPS = tuple(f"{source}:{method}" for source in tasks.SOURCES for method in tasks.METHODS)
@@ -28,6 +27,9 @@ COLOURS = ("label", "error", "density", "factor", "unit", "held_out", "none")
 OF = ("encoder", "decoder")
 MOST_MAPS = 3
 MOST_SELECTED = 200  # rows in a link; a larger selection is kept in the session only
+LAYOUT = ("run", "maps", "view", "dimensions", "n_neighbors", "min_dist", "metric", "perplexity", "seed", "size", "part")
+"""What makes another picture of a map, so that where one has looked at it means nothing any more."""
+MOST_ZOOM = 60.0  # as the canvas has it
 _KNOBS: Mapping[str, Any] = {option.name: option for option in (*tasks.KINDS["map"].options, *tasks.KINDS["tangents"].options)}
 
 
@@ -36,7 +38,8 @@ class Look:
     """run: None until there is one. epoch: None = the latest. maps: up to MOST_MAPS of MAPS; empty = those that suit the run.
 
     classes: labels that stay in colour, empty = all. errors: percentiles of the reconstruction error that stay in colour.
-    selected: rows of the points, ascending; the canvas knows samples by row.
+    selected: rows of the points, ascending; the canvas knows samples by row. cameras: of each map from the first on, as in
+    `LatentState`: (x, y, zoom), in three dimensions with (turn, tilt), or () where all of it is seen.
     """
 
     run: str | None = None
@@ -56,6 +59,8 @@ class Look:
     errors: tuple[int, int] = (0, 100)
     selected: tuple[int, ...] = ()
     decode: bool = False
+    draw: bool = False
+    cameras: tuple[tuple[float, ...], ...] = ()
     panel: str = PANELS[0]
     of: str = OF[0]
 
@@ -92,7 +97,8 @@ def take(**changes: Any) -> None:
             good[name] = checked
     if "run" in good and good["run"] != now().run:
         good = {"epoch": None, "maps": (), "colour": "label", "classes": (), "selected": (), **good}
-        session.put(IMPOSED, ())
+    if any(name in LAYOUT for name in good):
+        good["cameras"] = ()
     put(replace(now(), **good))
     session.put(NOTICES, tuple(problems))
     start()
@@ -107,12 +113,10 @@ def may_work() -> bool:
     return bool(session.get(WORKS, False))
 
 
-def impose(rows: Sequence[int]) -> None:
-    """Select these rows on the canvas; it takes a list over when it differs from the last one it was given."""
-    before = session.get(IMPOSED)
-    again = tuple(rows) == before and bool(rows)
-    session.put(IMPOSED, (*rows, rows[-1]) if again else tuple(rows))
+def choose(rows: Sequence[int]) -> None:
+    """Select these rows, as if the visitor had done it on the canvas."""
     put(replace(now(), selected=tuple(sorted(set(rows)))))
+    start()
 
 
 # ---- the address ----
@@ -139,7 +143,6 @@ def follow_link(known: Callable[[str], Experiment | None], otherwise: Callable[[
         problems.insert(0, Problem("explorer.unknown_run", "run"))
         run = None
     put(Look(run=run or otherwise(), **found))
-    session.put(IMPOSED, now().selected)
     session.put(NOTICES, tuple(problems))
     session.put(WORKS, False)
 
@@ -165,6 +168,8 @@ def to_query(look: Look) -> dict[str, str]:
 
 
 def _written(value: Any) -> str:
+    if isinstance(value, tuple) and any(isinstance(part, tuple) for part in value):
+        return "~".join(",".join(f"{number:g}" for number in camera) for camera in value)
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(int(value) if isinstance(value, bool) else value)
@@ -176,6 +181,8 @@ def _parsed(name: str, said: str) -> Any:
     try:
         if name in ("classes", "errors", "selected"):
             return tuple(int(part) for part in said.split(",")[: 4 * MOST_SELECTED])
+        if name == "cameras":
+            return tuple(tuple(float(part) for part in one.split(",") if part) for one in said.split("~")[: 2 * MOST_MAPS])
         if name == "maps":
             return tuple(said.split(",")[: 2 * MOST_MAPS])
         if isinstance(default, bool):
@@ -211,13 +218,15 @@ def _valid(name: str, value: Any) -> Any:
         return value
     if name in ("maps", "classes", "errors", "selected"):
         return _sequence(name, tuple(value))
+    if name == "cameras":
+        return _cameras(value)
     if name == "colour":
         return _colour(value)
     if name in _CHOICES:
         if value not in _CHOICES[name]:
             raise ValueError
         return value
-    if name == "decode":
+    if name in ("decode", "draw"):
         if type(value) is not bool:
             raise ValueError
         return value
@@ -241,6 +250,20 @@ def _sequence(name: str, value: tuple) -> tuple:
             raise ValueError
         return value
     return tuple(sorted(set(value)))
+
+
+def _cameras(value: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+    if not 0 < len(value) <= MOST_MAPS:
+        raise ValueError
+    for camera in value:
+        if camera == ():
+            continue
+        x, y, zoom, *turned = camera
+        if len(turned) not in (0, 2) or not (-1 <= x <= 1 and -1 <= y <= 1 and 0.5 <= zoom <= MOST_ZOOM):
+            raise ValueError
+        if not all(abs(angle) <= 1_000 for angle in turned):
+            raise ValueError
+    return tuple(tuple(map(float, camera)) for camera in value)
 
 
 def _colour(value: str) -> str:

@@ -1,6 +1,6 @@
 """The part of the explorer that moves: the canvas, how its maps stand, one panel below it; polls only while something goes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import errors, live, plot, runs, session, text
-from pages.ui.components.latent import TEXT_KEYS, Filter, MapSpec, RunSpec, latent, valid_state
+from pages.ui.components.latent import TEXT_KEYS, Filter, MapSpec, RunSpec, latent, state_of
 from pages.ui.latent import asking, knobs, panels
 from pages.ui.latent import look as looks
 from pages.ui.latent.asking import Asked
@@ -16,7 +16,7 @@ from pages.ui.latent.look import Look
 from pages.ui.text import t
 from replearn_core import engine
 from replearn_core.engine import RunView
-from replearn_core.experiment import Problem
+from replearn_core.experiment import Experiment, Problem
 
 CANVAS = "latent_canvas"  # the component's key
 MOVING = "latent.moving"  # whether the region polls
@@ -97,10 +97,11 @@ def _waits(look: Look, view: RunView, kind: str, **options: float | str) -> Aske
 
 
 def _film(look: Look, view: RunView, name: str) -> Asked:
-    """The film of a whole run; each further epoch of one that goes would make another film, so it has to wait."""
-    if view.live:
+    """The film of a whole run, or of the epochs that one that goes has recorded up to a moment that the visitor chooses."""
+    until = asking.filmed(view) if view.live else None
+    if view.live and until is None:
         return asking.refused("film", Problem("explorer.film_later"))
-    return asking.question(replace(look, epoch=None), view, "film", **_film_options(look, name))
+    return asking.question(replace(look, epoch=until), view, "film", **_film_options(look, name))
 
 
 def _options(look: Look, name: str) -> dict[str, float | str]:
@@ -128,8 +129,21 @@ def _head(view: RunView, scene: Scene) -> None:
         with st.container(border=True, key="latent_invite", horizontal=True, vertical_alignment="center"):
             st.markdown(t("explorer.invite_some" if any(one.finished for one in scene.all) else "explorer.invite"))
             st.button(t("explorer.draw"), key="latent_draw", type="primary", icon=":material/scatter_plot:", on_click=looks.start)
+    if scene.film is not None and view.live:
+        _film_so_far(view)
     if scene.failed:
         st.button(t("explorer.again"), key="latent_again", icon=":material/replay:", on_click=asking.again, args=(scene.failed,))
+
+
+def _film_so_far(view: RunView) -> None:
+    """A film of a run that goes ends somewhere; a longer one is made when the visitor wishes."""
+    until, epochs = asking.filmed(view), asking.epochs_of(view)
+    if until is None or epochs[-1] <= until:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(t("explorer.film_so_far", epoch=int(until), now=epochs[-1]))
+        newer = t("explorer.film_newer", now=epochs[-1])
+        st.button(newer, key="latent_film_newer", icon=":material/more_time:", on_click=asking.film_anew, args=(view,))
 
 
 # ---- the canvas ----
@@ -153,32 +167,45 @@ def _canvas(scene: Scene) -> None:
         run=_network(scene),
         colour=knobs.shown_colour(experiment, look),
         filters=_filters(look, points.arrays),
-        selection=_imposed(scene),
+        samples=_samples(scene),
+        selection=None if state_of(CANVAS).selected == look.selected else look.selected,
+        view={name: camera for name, camera in zip(_names(look, experiment), look.cameras) if camera},
         class_names=knobs.class_names(experiment),
         factor_names=knobs.factor_names(experiment),
         decode=look.decode,
+        draw=look.draw,
+        report_view=True,
         on_change=_picked,
+        on_view=_viewed,
     )
 
 
-def _imposed(scene: Scene) -> Sequence[int] | None:
-    """A selection from a link or a button. Points of another epoch are new points to the canvas, so it is told again."""
-    points = session.get("latent.points_drawn")
-    session.put("latent.points_drawn", scene.points.task_id)
-    imposed = session.get(looks.IMPOSED)
-    if points not in (None, scene.points.task_id) and scene.look.selected:
-        looks.impose(scene.look.selected)
-        imposed = session.get(looks.IMPOSED)
-    return imposed
+def _samples(scene: Scene) -> str:
+    """What the points' rows mean: a smaller choice is the beginning of a larger one, and training samples follow the held-out."""
+    assert scene.experiment is not None
+    return f"{scene.experiment.dataset} {scene.experiment.samples if scene.look.part == 'all' else ''}"
+
+
+def _names(look: Look, experiment: Experiment | None) -> list[str]:
+    """What the maps are called on the canvas, from the first on: a film takes the first one's place."""
+    names = list(knobs.maps_of(look, experiment))
+    return ["film", *names[1:]] if look.view == "film" else names
 
 
 def _picked() -> None:
     """The visitor chose something on the canvas, which is a wish to see more of it."""
-    said = session.get(CANVAS)
-    state = valid_state(getattr(said, "picked", None), {})
-    session.put(looks.IMPOSED, None)
-    looks.put(replace(looks.now(), selected=state.selected))
+    state = state_of(CANVAS)
+    looks.put(replace(looks.now(), selected=state.selected, decode=state.decode, draw=state.draw))
     looks.start()
+
+
+def _viewed() -> None:
+    """The visitor looks at another part of a map: the link leads there."""
+    look, views = looks.now(), state_of(CANVAS).view
+    cameras = [views.get(name, ()) for name in _names(look, runs.known(look.run or ""))]
+    while cameras and not cameras[-1]:
+        cameras.pop()
+    looks.put(replace(look, cameras=tuple(cameras)))
 
 
 def _network(scene: Scene) -> RunSpec | None:
@@ -209,7 +236,8 @@ def _specs(scene: Scene) -> Iterator[MapSpec]:
             if name == "film":
                 st.caption(t("explorer.not_drawn_film"))
         else:
-            yield MapSpec(asked.task_id, title, _KINDS.get(name, "map"), caption=caption(asked.numbers))
+            words = caption(asked.numbers)
+            yield MapSpec(asked.task_id, title, _KINDS.get(name, "map"), caption=words, name=name, follows=scene.view.live)
 
 
 def caption(numbers: Mapping[str, float]) -> str:

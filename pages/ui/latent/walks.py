@@ -56,8 +56,7 @@ def _two(scene: "Scene") -> None:
     """Two samples of different classes, the same for everybody."""
     labels = scene.points.arrays["labels"]
     other = np.flatnonzero(labels != labels[0])
-    looks.impose((0, int(other[0]) if len(other) else 1))
-    looks.start()
+    looks.choose((0, int(other[0]) if len(other) else 1))
 
 
 def _confidence(scene: "Scene", asked: Asked, rows: tuple[int, int]) -> None:
@@ -151,7 +150,7 @@ def grid(scene: "Scene") -> list[Asked]:
     if waits(asked):
         return [asked]
     arrays = asked.arrays
-    far = arrays["distance"] > asked.numbers["nearest_95"] * 3
+    far = arrays["distance"] > asked.numbers["nearest_95"] * 3  # as the canvas has it for two dimensions: `codes.js`
     st.caption(t("explorer.grid_help", share=float(100 * far.mean())))
     if "images" in arrays:
         sheet = pictures.mosaic(pictures.dimmed(pictures.grey(arrays["images"]), far, is_dark()), gap=0)

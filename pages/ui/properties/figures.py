@@ -121,7 +121,7 @@ def dots(
     height = 70 + ROW * len(rows)
     figure = plot.figure(traces, dark, title, "", key, shapes, notes, axis, height=height)
     figure.update_layout(hovermode="closest")
-    draw(figure, key, t("properties.dots_alt", title=title, rows="; ".join(words)), caption=False)
+    draw(figure, key, t("properties.dots_alt", title=title, rows=t("properties.semicolon").join(words)), caption=False)
 
 
 def curves(

@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import session, text
-from pages.ui.properties import region, state
+from pages.ui import scorecard, session, text
+from pages.ui.properties import plane, region, state
 from pages.ui.properties.state import GROUPS, KNOB, Now
 from pages.ui.text import has, t
 from replearn_core.catalog import Knob
@@ -21,6 +21,8 @@ BASIC: dict[str, tuple[str, ...]] = {
     "manifold": ("dataset", "noise", "n_neighbors"),
     "field": ("dataset", "noise"),
     "dimension": ("dataset", "code_size"),
+    "few_labels": ("dataset", "noise", "units"),
+    "causes": ("labelled", "noise", "code_size"),
 }
 STOPS: dict[str, tuple[float, ...]] = {
     "beta": (0, 1, 2, 4, 6, 8, 10, 15, 20, 30, 50),
@@ -33,6 +35,7 @@ STOPS: dict[str, tuple[float, ...]] = {
     "weak_k": (5, 10, 20, 50, 100),
     "units": (2, 4, 8, 16, 32, 64, 128),
     "labels": (2, 5, 10, 20, 50, 100, 200),
+    "labelled": (50, 100, 200, 500, 1000, 2000),
     "depth": (1, 2, 3, 4),
     "n_neighbors": (4, 8, 12, 20, 30, 50, 100),
     "code_size": (2, 3, 4, 6, 8, 10, 12, 16, 24, 32),
@@ -77,9 +80,10 @@ def _segments(name: str, value: str, values: tuple[str, ...], take: Any) -> None
 def turn(shown: Now) -> None:
     """The knobs of the study on screen and the button that starts it."""
     if shown.part == "plane":
-        from pages.ui.properties import plane
-
         plane.knobs()
+        return
+    if shown.part == "scorecard":
+        scorecard.choose(shown.run, state.choose_run)
         return
     options, basic = state.known_options(shown.part), BASIC[shown.part]
     for name in basic:

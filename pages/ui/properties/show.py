@@ -7,9 +7,10 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import palette
+from pages.ui.components.strip import strip
 from pages.ui.latent import pictures
 from pages.ui.latent.asking import names_in
-from pages.ui.properties import figures, levels, surfaces, units
+from pages.ui.properties import figures, levels, surfaces, units, useful
 from pages.ui.properties.pick import one_of, step_of
 from pages.ui.text import t
 
@@ -151,7 +152,11 @@ def distributed(told: Told, arrays: Arrays) -> None:
 def smooth(told: Told, arrays: Arrays) -> None:
     change = one_of("change", CHANGES, lambda name: t(f"properties.change.{name}"), "noise")
     place, steps = CHANGES.index(change), arrays[f"steps.{change}"]
-    images = arrays["path.images"][place]
+    strips = arrays["path.images"]  # (P, 4, 11, H, W)
+    names = [t("properties.picture", n=number + 1) for number in range(len(strips))]
+    sources = [pictures.source(pictures.grey(one)) for one in strips[:, 0, 0]]
+    chosen = strip(sources, names, t("properties.which_picture"), key="properties_strip")
+    images = strips[chosen, place]
     step = step_of("smooth_step", t("properties.amount"), len(images), len(images) // 2)
     shown = [
         pictures.image(pictures.grey(one), t("properties.changed_alt", n=float(amount)), width=48, strong=spot == step)
@@ -159,10 +164,10 @@ def smooth(told: Told, arrays: Arrays) -> None:
     ]
     pictures.show(pictures.row(shown))
     dark = figures.is_dark()
-    ways = np.stack([arrays[f"path.plane.{space}"][place] for space in SPACES])  # (4, 11, 2)
+    ways = np.stack([arrays[f"path.plane.{space}"][chosen, place] for space in SPACES])  # (4, 11, 2)
     reach = 1.1 * float(np.abs(ways - ways[:, :1]).max()) + 1e-6
     for column, space in zip(st.columns(4), SPACES):
-        path, far = arrays[f"path.plane.{space}"][place], float(arrays[f"path.{space}"][place, step])
+        path, far = arrays[f"path.plane.{space}"][chosen, place], float(arrays[f"path.{space}"][chosen, place, step])
         ink = figures.colour(space, dark)
         way = {
             "type": "scatter",
@@ -180,7 +185,9 @@ def smooth(told: Told, arrays: Arrays) -> None:
             st.caption(alt)
     curve = arrays[f"curve.{change}"]  # (S, 4, 11)
     lines = [(space, kind(space), curve[:, row], "solid") for row, space in enumerate(SPACES)]
-    means = "; ".join(f"{kind(space)} {float(curve[:, row, step].mean()):.3g}" for row, space in enumerate(SPACES))
+    means = t("properties.semicolon").join(
+        f"{kind(space)} {float(curve[:, row, step].mean()):.3g}" for row, space in enumerate(SPACES)
+    )
     figures.curves(
         steps,
         lines,
@@ -236,4 +243,6 @@ DRAWN: Mapping[str, Callable[[Told, Arrays], None]] = {
     "manifold": surfaces.manifold,
     "field": surfaces.field,
     "dimension": surfaces.dimension,
+    "few_labels": useful.few_labels,
+    "causes": useful.causes,
 }

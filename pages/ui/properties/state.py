@@ -3,18 +3,19 @@
 Nothing is computed here, and no link starts work: `press` asks the engine, everything else only looks.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
 
 from pages.ui import session
 from pages.ui.text import has, t
-from replearn_core import engine, properties, tasks
+from replearn_core import claims, engine, properties, tasks
 from replearn_core.catalog import Knob
 from replearn_core.engine import Refused, TaskView
-from replearn_core.experiment import InvalidExperiment, Problem
+from replearn_core.experiment import RUN_ID_PATTERN, InvalidExperiment, Problem
 
 NOW = "properties.now"  # the Now on screen
 QUERY = "properties.query"  # the query that this page wrote last
@@ -29,18 +30,21 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "hierarchical": ("hierarchical",),
     "sparse": ("sparse", "atoms"),
     "manifold": ("manifold", "field", "dimension"),
+    "useful": ("few_labels", "causes", "scorecard"),
 }
-"""Property → its parts on this page; `plane` alone is no study: it is counted at once."""
+"""Property → its parts on this page. Two are no studies: `plane` is counted at once, `scorecard` is about one run."""
 
 PARTS = tuple(part for parts in GROUPS.values() for part in parts)
 
 
 @dataclass(frozen=True)
 class Now:
-    """part: one of PARTS. turned: settings that differ from a study's defaults, by study."""
+    """part: one of PARTS. turned: settings that differ from a study's defaults, by study. run: of the scorecard, "" for the usual
+    one."""
 
     part: str = PARTS[0]
     turned: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+    run: str = ""
 
     @property
     def group(self) -> str:
@@ -52,7 +56,7 @@ class Now:
 
 
 def known_options(part: str) -> dict[str, Knob | tuple[str, tuple[str, ...], str]]:
-    """A study's settings by name; `plane` has none."""
+    """A study's settings by name; `plane` and `scorecard` have none."""
     if part not in properties.STUDIES:
         return {}
     return {one.name if isinstance(one, Knob) else one[0]: one for one in properties.options_of(part)}
@@ -77,7 +81,12 @@ def now() -> Now:
 
 def show(part: str) -> None:
     if part in PARTS:
-        session.put(NOW, Now(part, now().turned))
+        session.put(NOW, replace(now(), part=part))
+
+
+def choose_run(run_id: str) -> None:
+    """The run that the scorecard is about."""
+    session.put(NOW, replace(now(), run=run_id))
 
 
 def take(setting: str, value: Any) -> None:
@@ -87,13 +96,13 @@ def take(setting: str, value: Any) -> None:
     if (checked := _checked(part, setting, value, problems)) is not None:
         changed = dict(turned.get(part, {})) | {setting: checked}
         turned[part] = {name: one for name, one in changed.items() if one != defaults(part)[name]}
-        session.put(NOW, Now(part, turned))
+        session.put(NOW, replace(now(), turned=turned))
     session.put(NOTICES, tuple(problems))
 
 
 def usual() -> None:
     """All knobs of the study on screen back to their defaults."""
-    session.put(NOW, Now(now().part, {name: one for name, one in now().turned.items() if name != now().part}))
+    session.put(NOW, replace(now(), turned={name: one for name, one in now().turned.items() if name != now().part}))
 
 
 # ---- the address ----
@@ -112,6 +121,7 @@ def follow_link() -> None:
         problems.append(_problem("unknown_choice", "part", value=part[:40], choices=list(PARTS)))
         part = PARTS[0]
     found: dict[str, float | str] = {}
+    run = _run_of(query.pop("run", []), problems) if part == "scorecard" else ""
     for name, values in query.items():
         if name not in known_options(part):
             problems.append(_problem("unknown_field", name[:40]))
@@ -119,8 +129,19 @@ def follow_link() -> None:
             problems.append(_problem("repeated", name))
         elif (value := _checked(part, name, values[0], problems)) is not None:
             found[name] = value
-    session.put(NOW, Now(part, {**now().turned, part: found}))
+    session.put(NOW, Now(part, {**now().turned, part: found}, run or now().run))
     session.put(NOTICES, tuple(problems))
+
+
+def _run_of(values: list[str], problems: list[Problem]) -> str:
+    """A run's id that a link names; whether there is such a run is said where its scorecard would stand."""
+    if len(values) > 1:
+        problems.append(_problem("repeated", "run"))
+    elif values and re.fullmatch(RUN_ID_PATTERN, values[0]):
+        return values[0]
+    elif values:
+        problems.append(_problem("bad_value", "run", value=values[0][:40]))
+    return ""
 
 
 def write_link() -> None:
@@ -129,6 +150,8 @@ def write_link() -> None:
     query = {"part": shown.part} | {
         name: value if isinstance(value, str) else f"{value:.10g}" for name, value in shown.turned.get(shown.part, {}).items()
     }
+    if shown.part == "scorecard" and shown.run:
+        query["run"] = shown.run
     session.put(QUERY, repr(sorted((key, [value]) for key, value in query.items())))
     if "lang" in st.query_params:
         query["lang"] = st.query_params["lang"]
@@ -163,11 +186,13 @@ def _problem(kind: str, setting: str, **numbers: Any) -> Problem:
 
 @dataclass(frozen=True)
 class Asked:
-    """task: None where the knobs do not go together. view: how the engine's answer stands. problem: why there is none."""
+    """task: None where the knobs do not go together. view: how the answer stands. problem: why there is none. shipped: the answer
+    came with the app, and nobody has computed it here."""
 
     task: tasks.Task | None
     view: TaskView
     problem: Problem | None = None
+    shipped: bool = False
 
 
 def question(shown: Now) -> Asked:
@@ -181,13 +206,15 @@ def question(shown: Now) -> Asked:
         return Asked(None, nothing, error.problems[0])
     except tasks.CannotAnswer as error:
         return Asked(None, nothing, error.problem)
-    running = engine.current()
-    if running is None:
-        return Asked(task, nothing, Problem("problem.engine_starting"))
-    view, refused = running.task(task.id), session.get(REFUSAL)
-    if view.state == "failed":
-        return Asked(task, view, view.problem or Problem("problem.task_failed", "", {"error": "–"}))
+    running, refused, kept = engine.current(), session.get(REFUSAL), claims.shipped_answer(task.id)
+    view = running.task(task.id) if running else nothing
     told = refused[1] if refused and refused[0] == task.id and view.state == "missing" else None
+    if view.state == "failed":
+        told = view.problem or Problem("problem.task_failed", "", {"error": "–"})
+    if running is None:
+        told = Problem("problem.engine_starting")
+    if kept is not None and view.state in ("missing", "failed"):
+        return Asked(task, TaskView(task.id, "finished", progress=1.0, answer=kept), told, shipped=True)
     return Asked(task, view, told)
 
 

@@ -31,7 +31,9 @@ def sparse(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         shown = [pictures.image(pictures.grey(one[step]), alt, width=40) for one in arrays[f"{family}.kept"]]
         lines.append(pictures.row(shown, _kind(family)))
     pictures.show(*lines)
-    means = "; ".join(f"{_kind(family)} {float(curve[:, row, step].mean()):.3g}" for row, family in enumerate(FAMILIES))
+    means = t("properties.semicolon").join(
+        f"{_kind(family)} {float(curve[:, row, step].mean()):.3g}" for row, family in enumerate(FAMILIES)
+    )
     figures.curves(
         kept,
         [(family, _kind(family), curve[:, row], "solid") for row, family in enumerate(FAMILIES)],

@@ -19,6 +19,8 @@ SMALL = {
     "manifold": {"epochs": 1, "size": 120, "hidden": 8},
     "field": {"epochs": 1, "hidden": 16},
     "dimension": {"epochs": 1, "train_size": 200, "size": 100, "code_size": 3},
+    "few_labels": {"epochs": 1, "train_size": 400, "units": 12},
+    "causes": {"epochs": 1, "train_size": 2_000, "hidden": 8, "code_size": 3, "labelled": 100},
 }
 
 

@@ -139,18 +139,6 @@ def test_an_empty_box_is_refused():
         measures.regions_of_lines([(1, 0, 0)], (1, 0, 0, 1))
 
 
-def test_the_painted_plane_agrees_with_the_exact_count():
-    lines = [(1, 0, 0.31), (0, 1, 0.52), (1, 1, 1.2)]
-    counted = distributed.lines_and_prototypes(lines, [(0.2, 0.2), (0.7, 0.7), (0.2, 0.2)])
-    assert counted.regions == len(np.unique(counted.patterns)) == 7 == counted.formula
-    assert counted.cells == len(np.unique(counted.nearest)) == 2
-
-
-def test_no_lines_leave_one_region():
-    counted = distributed.lines_and_prototypes(np.zeros((0, 3)), [(0.5, 0.5)])
-    assert counted.regions == counted.formula == counted.cells == 1 and not counted.patterns.any()
-
-
 @pytest.mark.parametrize(("units", "dimension"), [(1, 1), (4, 2), (6, 3)])
 def test_patterns_on_points_never_exceed_the_formula(units, dimension):
     for seed in range(3):

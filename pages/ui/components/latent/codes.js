@@ -2,7 +2,8 @@
 
 const NEIGHBOURS = 8; // codes from which one in between is interpolated
 const SAMPLE = 150; // codes whose distance to the nearest other one is measured
-const FAR = 0.95; // of the codes lie nearer to another one than this
+const MOST = 0.95; // of the codes lie nearer to another one than their spacing
+const EMPTIER = 9; // times as empty as it is round those: from there on a place is far from every code
 
 /** `count` places with `size` coordinates each: points of a map, or codes. */
 export class Space {
@@ -32,7 +33,15 @@ export class Space {
     return found.map(({ index, square }) => ({ index, distance: Math.sqrt(square) }));
   }
 
-  /** 95 % of the codes have another one within this distance: what lies farther from all of them is unlike any. */
+  /**
+   * What lies farther than this from all codes is unlike any. In d dimensions emptiness grows as the distance to the power of d
+   * (the density of `projection.log_density`), so that the same emptiness is 3 spacings in a plane and 1.15 among 16 units.
+   */
+  get far() {
+    return this.spacing * EMPTIER ** (1 / this.size);
+  }
+
+  /** 95 % of the codes have another one within this distance. */
   get spacing() {
     if (this.limit === null) {
       const step = Math.max(1, Math.floor(this.count / SAMPLE));
@@ -42,7 +51,7 @@ export class Space {
         if (near) distances.push(near.distance);
       }
       distances.sort((a, b) => a - b);
-      this.limit = distances.length ? distances[Math.min(distances.length - 1, Math.floor(FAR * distances.length))] : Infinity;
+      this.limit = distances.length ? distances[Math.min(distances.length - 1, Math.floor(MOST * distances.length))] : Infinity;
     }
     return this.limit;
   }
@@ -57,7 +66,7 @@ export function interpolated(space, place, values) {
   const row = new Float32Array(values.size);
   if (!near.length) return { row, far: true };
   const copy = (index) => values.data.subarray(index * values.size, (index + 1) * values.size);
-  const far = near[0].distance > space.spacing;
+  const far = near[0].distance > space.far;
   const reach = near.at(-1).distance;
   if (near[0].distance < 1e-9 * (reach || 1) || reach === near[0].distance) return { row: Float32Array.from(copy(near[0].index)), far };
   let total = 0;

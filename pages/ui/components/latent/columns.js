@@ -151,10 +151,11 @@ export class Columns {
     const size = side[0] * side[1];
     const { head, lines } = row === null ? { head: "", lines: [] } : this.describe(row, extra, texts);
     if (row !== null && !images) lines.push(...this.#coordinates(row));
+    if (made && !images) lines.push(`${say(texts, "picture_decoded")} ${tuple(made.picture)}`);
     return {
       ...{ side, head, lines, far: Boolean(made?.far) },
       data: row !== null && images ? images.data.subarray(row * size, (row + 1) * size) : null,
-      decoded: made && bytesOf(made.picture),
+      decoded: made && images && bytesOf(made.picture),
       slots: images ? (decodes ? ["data", "decoded"] : ["data"]) : [],
       note: made ? [say(texts, `how_${made.how}`), made.far && say(texts, "far")].filter(Boolean).join("\n") : "",
     };
@@ -165,9 +166,13 @@ export class Columns {
     const { samples } = this.source.arrays;
     if (!samples) return [];
     const size = samples.data.length / samples.shape[0];
-    const own = samples.data.subarray(row * size, row * size + Math.min(size, 4));
-    return [`(${Array.from(own, digits).join(", ")}${size > 4 ? ", …" : ""})`];
+    return [tuple(samples.data.subarray(row * size, (row + 1) * size))];
   }
+}
+
+/** The first few numbers of a sample. */
+function tuple(values) {
+  return `(${Array.from(values.subarray(0, 4), digits).join(", ")}${values.length > 4 ? ", …" : ""})`;
 }
 
 /** Stops of a scale -> one colour for each step, "#RRGGBB". `table`: 256 words as `scales.js` makes them. */

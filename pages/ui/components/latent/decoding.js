@@ -26,6 +26,12 @@ export class Decoding {
     return map.spec.kind === "code" && map.placement.size === this.codes.size;
   }
 
+  /** Whether a code is unlike all codes of the data. */
+  #isFar(code) {
+    const [near] = this.among.nearest(code, 1);
+    return !near || near.distance > this.among.far;
+  }
+
   own(row) {
     return this.codes.data.slice(row * this.codes.size, (row + 1) * this.codes.size);
   }
@@ -35,10 +41,10 @@ export class Decoding {
     const space = this.space(map);
     if (this.exact(map)) {
       const [near] = space.nearest(place, 1);
-      return { picture: this.network.decode(Float32Array.from(place)), how: "exact", far: near.distance > space.spacing };
+      return { picture: this.network.decode(Float32Array.from(place)), how: "exact", far: near.distance > space.far };
     }
     const { row, far } = interpolated(space, place, this.codes);
-    return { picture: this.network.decode(row), how: "between", far };
+    return { picture: this.network.decode(row), how: "between", far: far || this.#isFar(row) };
   }
 
   /** The same of a point that has a code of its own. */
@@ -49,8 +55,7 @@ export class Decoding {
   /** A sample's code, its reconstruction, and whether the code is far from all others. */
   through(sample) {
     const code = this.network.encode(sample);
-    const [near] = this.among.nearest(code, 1);
-    return { code, seen: sample, rebuilt: this.network.decode(code), far: !near || near.distance > this.among.spacing };
+    return { code, seen: sample, rebuilt: this.network.decode(code), far: this.#isFar(code) };
   }
 
   /** Where a code belongs on a map: exactly, or between the points whose codes are nearest. */

@@ -18,7 +18,7 @@ export class MapView {
     this.root = element("section", "map", parent);
     this.title = element("div", "heading", this.root);
     this.title.setAttribute("role", "heading");
-    this.title.setAttribute("aria-level", "3");
+    this.title.setAttribute("aria-level", "2");
     this.stage = element("div", "stage", this.root);
     this.canvas = element("canvas", "points", this.stage);
     this.over = element("canvas", "over", this.stage);
@@ -51,11 +51,13 @@ export class MapView {
 
   // ---- what it shows ----
 
-  /** array: {data, shape}; the camera stays where it is when the points of the same map come anew. */
-  put(array) {
+  /** array: {data, shape}; the camera stays where it is. follows: whether it is the last one a little later, to be laid over it. */
+  put(array, follows = false) {
     if (this.array === array) return;
+    const last = this.placement;
     this.array = array;
     this.placement = array && array.shape.at(-1) <= 3 && array.data.length ? new Placement(array) : null;
+    if (follows && last && this.placement) this.placement.alignWith(last);
     this.xs = new Float32Array(this.placement?.count ?? 0);
     this.ys = new Float32Array(this.xs.length);
     this.depths = new Float32Array(this.xs.length);

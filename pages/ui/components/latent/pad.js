@@ -59,7 +59,7 @@ export class DrawPad {
     this.root = element("section", "pad", parent);
     this.title = element("div", "heading", this.root);
     this.title.setAttribute("role", "heading");
-    this.title.setAttribute("aria-level", "3");
+    this.title.setAttribute("aria-level", "2");
     this.row = element("div", "pad-row", this.root);
     this.canvas = element("canvas", "sheet", this.row);
     Object.assign(this.canvas, { width: SHEET, height: SHEET, tabIndex: 0 });

@@ -112,8 +112,7 @@ export class Legend {
     this.scale.hidden = !["magnitude", "signed"].includes(coloured.kind);
     if (!this.scale.hidden) {
       this.bar.style.background = `linear-gradient(to right, ${stops.join()})`;
-      write(this.low, digits(coloured.low));
-      write(this.high, digits(coloured.high));
+      for (const end of ["low", "high"]) write(this[end], Number.isInteger(coloured[end]) ? String(coloured[end]) : digits(coloured[end]));
     }
   }
 

@@ -41,6 +41,36 @@ export class Placement {
     return this.size === 3;
   }
 
+  /**
+   * Turns and mirrors the points to lie as near as they can to those of `other`: the orthogonal Procrustes problem, in closed form
+   * for a plane. Distances stay, so a map remains what it was. Nothing where the two have other points or more dimensions.
+   */
+  alignWith({ data, count, size, film }) {
+    if (this.film || film || size !== 2 || this.size !== 2 || count !== this.count) return;
+    const [own, goal] = [middle(this.data), middle(data)];
+    let [along, across, mirrored, twisted] = [0, 0, 0, 0];
+    for (let i = 0; i < 2 * count; i += 2) {
+      const [x, y] = [this.data[i] - own[0], this.data[i + 1] - own[1]];
+      const [u, v] = [data[i] - goal[0], data[i + 1] - goal[1]];
+      along += x * u + y * v;
+      across += x * v - y * u;
+      mirrored += x * u - y * v;
+      twisted += x * v + y * u;
+    }
+    const flip = Math.hypot(mirrored, twisted) > Math.hypot(along, across) ? -1 : 1;
+    const angle = flip < 0 ? Math.atan2(twisted, mirrored) : Math.atan2(across, along);
+    if (!Number.isFinite(angle)) return;
+    const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+    const turned = new Float32Array(this.data.length);
+    for (let i = 0; i < 2 * count; i += 2) {
+      const [x, y] = [this.data[i] - own[0], flip * (this.data[i + 1] - own[1])];
+      turned[i] = x * cos - y * sin;
+      turned[i + 1] = x * sin + y * cos;
+    }
+    this.all = this.data = turned;
+    this.#measure();
+  }
+
   /** The film at `position`, a whole number at a recorded moment; between two of them the points are on their way. */
   seek(position) {
     const length = this.count * this.size;
@@ -122,6 +152,16 @@ export class Placement {
     camera.x = Math.max(-1, Math.min(1, camera.x));
     camera.y = Math.max(-1, Math.min(1, camera.y));
   }
+}
+
+/** The mean of places of a plane, x and y one after another. */
+function middle(places) {
+  let [x, y] = [0, 0];
+  for (let i = 0; i < places.length; i += 2) {
+    x += places[i];
+    y += places[i + 1];
+  }
+  return [(2 * x) / places.length, (2 * y) / places.length];
 }
 
 /** A single place, seen as its map's points are. */

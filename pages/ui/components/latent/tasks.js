@@ -11,7 +11,7 @@ const TASK_PAUSE = 400; // ms between two questions while a task is queued or ru
 export class TaskSource extends Poll {
   constructor(id, changed, wanted = []) {
     super(changed);
-    Object.assign(this, { id, wanted, state: "loading", progress: 0, position: null, numbers: {}, arrays: {}, bytes: 0 });
+    Object.assign(this, { id, wanted, state: "loading", progress: 0, restarts: 0, position: null, numbers: {}, arrays: {}, bytes: 0 });
   }
 
   get done() {
@@ -40,6 +40,7 @@ export class TaskSource extends Poll {
     this.bytes += buffer.byteLength;
     this.numbers = header.numbers ?? {};
     this.progress = header.progress ?? 0;
+    this.restarts = header.restarts ?? 0;
     this.position = header.position ?? null;
     this.state = header.state;
     return ["queued", "running"].includes(this.state) ? TASK_PAUSE : null;
