@@ -17,7 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from replearn_core import properties, tasks
+from replearn_core import studies, tasks
+from replearn_core.properties.study import read_answer
 
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "claims"
 MADE = "made"  # in an answer's header: date, seconds and versions
@@ -51,13 +52,13 @@ class Effect:
     def link(self) -> str:
         """The address within the app, without a language."""
         plain = {name: value if isinstance(value, str) else f"{value:.10g}" for name, value in self.options.items()}
-        query = self.query if self.query is not None else {"part": self.kind.removeprefix(properties.PREFIX)} | plain
+        query = self.query if self.query is not None else {"part": self.kind.removeprefix(studies.PREFIX)} | plain
         return self.page + "".join(f"{'&' if place else '?'}{name}={value}" for place, (name, value) in enumerate(query.items()))
 
 
 def _study(name: str, found: str, expected: Expected = "higher", *, seeds: int = 5, **where: float) -> Effect:
     """A comparison of a study at its defaults; more seeds where five could not tell a small effect from none."""
-    return Effect(properties.PREFIX + name, found, expected, where, {"seeds": seeds} if seeds != 5 else {})
+    return Effect(studies.PREFIX + name, found, expected, where, {"seeds": seeds} if seeds != 5 else {})
 
 
 CLAIMS: Mapping[str, tuple[Effect, ...]] = MappingProxyType(
@@ -250,7 +251,7 @@ def _gathered(claim: str, folder: Path) -> dict[str, Any] | None:
         if answer is None:
             return None
         facts[effect.task.id] = made(answer)
-        found = numbers_of(effect, properties.read_answer(wire.arrays_of(answer)))
+        found = numbers_of(effect, read_answer(wire.arrays_of(answer)))
         row = {"finding": effect.finding, **effect.where, "expected": effect.expected, "task": effect.task.id}
         row |= {name: found[name] for name in ("effect", "low", "high")}
         rows.append(row | {"seeds": int(found["seeds"]), "date": facts[effect.task.id]["date"]})

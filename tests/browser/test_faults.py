@@ -36,7 +36,7 @@ def test_a_run_past_its_limit_is_shown_as_failed_with_what_it_learned_and_anothe
     failed = page.locator(".st-key-state_failed")
     expect(failed).to_be_visible()
     expect(failed).to_contain_text("8")
-    expect(page.locator(".film canvas[role=img]").first).to_be_visible()
+    expect(page.locator(".film canvas[role=img]").filter(visible=True).last).to_be_visible()
     page.goto(f"{fresh_server.address}/autoencoder?{SHORT}")
     train(page, "zh-TW")
     expect(page.locator(".st-key-state_finished")).to_be_visible()
@@ -51,6 +51,6 @@ def test_while_the_engine_is_lost_pages_can_be_read_and_say_why_nothing_can_be_t
     for hub in stopped:
         os.kill(hub.pid, signal.SIGKILL)
     other = visit(f"{fresh_server.address}/autoencoder?{SHORT}&seed=5")
-    expect(other.locator(".film canvas[role=img]").first).to_be_visible()
+    expect(other.locator(".film canvas[role=img]").filter(visible=True).last).to_be_visible()
     train(other)  # it is back by itself; until then the button waits
     expect(other.locator(".st-key-state_finished")).to_be_visible()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replearn_core import projection, properties
+from replearn_core import projection, studies
 from replearn_core.engine import Engine, Refused, wire
 from replearn_core.engine.cluster import Embedded
 from replearn_core.engine.lineage import chain_to
@@ -133,7 +133,7 @@ def test_every_kind_of_the_explorer_has_an_answer_for_its_defaults():
     from replearn_core import walks
 
     answered = {"points", "map", "film", "neighbours", "weights", *walks.ANSWERS}
-    assert answered == {kind for kind in KINDS if not kind.startswith(properties.PREFIX)} - {"scorecard", "deployment"}
+    assert answered == {kind for kind in KINDS if not kind.startswith(studies.PREFIX)} - {"scorecard", "deployment"}
     flat = Experiment(dataset="moons", code_size=2)
     for kind in answered:
         check(asked(kind, run=RUN), flat)

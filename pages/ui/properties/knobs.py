@@ -9,6 +9,7 @@ from pages.ui.properties import plane, region, state
 from pages.ui.properties.state import GROUPS, KNOB, Now
 from pages.ui.text import has, t
 from replearn_core.catalog import Knob
+from replearn_core.options import Choice, Option
 
 BASIC: dict[str, tuple[str, ...]] = {
     "disentangled": ("dataset", "beta", "code_size"),
@@ -96,18 +97,19 @@ def turn(shown: Now) -> None:
         st.button(t("properties.usual"), key="properties_usual", icon=":material/undo:", on_click=state.usual)
 
 
-def _knob(shown: Now, name: str, option: Knob | tuple[str, tuple[str, ...], str], *, basic: bool) -> None:
+def _knob(shown: Now, name: str, option: Option, *, basic: bool) -> None:
     key, value, label = f"{KNOB}{shown.part}.{name}", shown.options()[name], state.name_of(name)
     helped = t(f"properties.help.{name}") if has(f"properties.help.{name}") else None
 
     def take() -> None:
         state.take(name, session.get(key))
 
-    if not isinstance(option, Knob):
-        labels = {one: _choice(one) for one in option[1]}
+    if isinstance(option, Choice):
+        labels = {one: _choice(one) for one in option.values}
         st.session_state[key] = value
-        st.selectbox(label, option[1], format_func=lambda one: labels.get(one, str(one)), key=key, on_change=take, help=helped)
+        st.selectbox(label, option.values, format_func=lambda one: labels.get(one, one), key=key, on_change=take, help=helped)
         return
+    assert isinstance(option, Knob)  # studies of the properties have nothing else
     number = int(value) if option.integer else float(value)
     st.session_state[key] = number
     if basic and name in STOPS:

@@ -10,7 +10,7 @@ from pages.ui import errors, scorecard, text
 from pages.ui.properties import plane, show, state
 from pages.ui.properties.state import Asked, Now
 from pages.ui.text import duration, t
-from replearn_core import claims, properties, tasks
+from replearn_core import claims, properties, studies, tasks
 from replearn_core.properties.disentangled import BATCH
 
 POLL = 1.0  # seconds
@@ -38,7 +38,7 @@ def draw(shown: Now) -> None:
 
 def lecture(shown: Now) -> None:
     """What the lecture claims about this part, and what the evidence that came with the app says."""
-    for claim in CLAIMED.get(shown.part) or claims.claims_of(properties.PREFIX + shown.part):
+    for claim in CLAIMED.get(shown.part) or claims.claims_of(studies.PREFIX + shown.part):
         found = claims.evidence(claim)
         verdict = ""
         if found is not None:
@@ -75,7 +75,7 @@ def _invite(shown: Now, asked: Asked) -> None:
         st.markdown(t("properties.invite"))
         options = shown.options()
         st.caption(
-            t("properties.cost", seeds=int(options["seeds"]), time=duration(properties.estimated_seconds(shown.part, options)))
+            t("properties.cost", seeds=int(options["seeds"]), time=duration(studies.estimated_seconds(shown.part, options)))
         )
         button(asked, "properties_run_here")
 

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
+from pydantic_core import PydanticCustomError
 
 from pages.ui import session
 from pages.ui.text import has, t
-from replearn_core import claims, engine, properties, tasks
+from replearn_core import claims, engine, properties, studies, tasks
 from replearn_core.catalog import Knob
 from replearn_core.engine import Refused, TaskView
 from replearn_core.experiment import RUN_ID_PATTERN, InvalidExperiment, Problem
+from replearn_core.options import Option, checked
 
 NOW = "properties.now"  # the Now on screen
 QUERY = "properties.query"  # the query that this page wrote last
@@ -55,15 +57,15 @@ class Now:
         return defaults(self.part) | dict(self.turned.get(self.part, {}))
 
 
-def known_options(part: str) -> dict[str, Knob | tuple[str, tuple[str, ...], str]]:
+def known_options(part: str) -> dict[str, Option]:
     """A study's settings by name; `plane` and `scorecard` have none."""
     if part not in properties.STUDIES:
         return {}
-    return {one.name if isinstance(one, Knob) else one[0]: one for one in properties.options_of(part)}
+    return {one.name: one for one in studies.options_of(part)}
 
 
 def defaults(part: str) -> dict[str, float | str]:
-    return {name: one.default if isinstance(one, Knob) else one[2] for name, one in known_options(part).items()}
+    return {name: one.default for name, one in known_options(part).items()}
 
 
 def name_of(setting: str) -> str:
@@ -161,20 +163,18 @@ def write_link() -> None:
 
 def _checked(part: str, name: str, value: Any, problems: list[Problem]) -> float | str | None:
     option = known_options(part)[name]
-    if not isinstance(option, Knob):
-        if value in option[1]:
-            return str(value)
-        problems.append(_problem("unknown_choice", name, value=str(value)[:40], choices=list(option[1])))
-        return None
+    if isinstance(option, Knob):
+        try:
+            value = float(value)
+        except (TypeError, ValueError):
+            problems.append(_problem("bad_value", name, value=str(value)[:40]))
+            return None
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        problems.append(_problem("bad_value", name, value=str(value)[:40]))
+        return checked(option, value)
+    except PydanticCustomError as error:
+        numbers = {key: one for key, one in (error.context or {}).items() if key != "setting"}
+        problems.append(_problem(error.type.removeprefix("problem."), name, **numbers))
         return None
-    if not option.low <= number <= option.high or (option.integer and number != int(number)):
-        problems.append(_problem("out_of_range", name, value=str(value)[:40], low=option.low, high=option.high))
-        return None
-    return number
 
 
 def _problem(kind: str, setting: str, **numbers: Any) -> Problem:
@@ -199,7 +199,7 @@ def question(shown: Now) -> Asked:
     """The question as it stands; asking for it is `press`'s."""
     nothing = TaskView("none", "missing")
     try:
-        task = tasks.Task.from_values({"kind": properties.PREFIX + shown.part, "options": shown.options()})
+        task = tasks.Task.from_values({"kind": studies.PREFIX + shown.part, "options": shown.options()})
         assert task.experiment is not None
         tasks.check(task, task.experiment)
     except InvalidExperiment as error:

@@ -5,7 +5,7 @@ import functools
 import pytest
 import torch
 
-from replearn_core import properties
+from replearn_core import properties, studies
 from replearn_core.properties import disentangled
 
 SMALL = {
@@ -28,7 +28,7 @@ SMALL = {
 def small_study(name: str) -> properties.Study:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(disentangled, "SCORED", 420)  # forests are slow
-        return properties.run_study(name, SMALL[name])
+        return studies.run_study(name, SMALL[name])
 
 
 @pytest.fixture

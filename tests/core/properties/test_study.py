@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from replearn_core import properties, tasks
+from replearn_core import properties, studies, tasks
 from replearn_core.catalog import Knob
 from replearn_core.datasets import available, load
 from replearn_core.experiment import Experiment, InvalidExperiment
@@ -85,7 +85,7 @@ def test_settings_refuse_what_makes_no_sense(name, wrong):
 def test_options_are_the_settings_with_their_bounds_and_defaults(name):
     settings = properties.STUDIES[name].settings
     usual = settings().model_dump()
-    for option in properties.options_of(name):
+    for option in studies.options_of(name):
         if isinstance(option, Knob):
             assert usual[option.name] == option.default and option.low <= option.default <= option.high
             for edge in (option.low, option.high):
@@ -93,9 +93,8 @@ def test_options_are_the_settings_with_their_bounds_and_defaults(name):
             with pytest.raises(InvalidExperiment):
                 settings.from_values({option.name: option.high + 1})
         else:
-            field, values, default = option
-            assert usual[field] == default and default in values
-    assert len(properties.options_of(name)) == len(usual)
+            assert usual[option.name] == option.default and option.default in option.values
+    assert len(studies.options_of(name)) == len(usual)
 
 
 def test_importing_the_package_imports_nothing_heavy():
@@ -155,20 +154,20 @@ def test_arrays_that_carry_no_study_are_refused():
 
 @pytest.mark.parametrize("name", ["smooth", "field", "distributed", "boundary", "atoms"])
 def test_equal_settings_give_an_equal_study_bit_for_bit(study, name):
-    first, again = study(name), properties.run_study(name, SMALL[name])
+    first, again = study(name), studies.run_study(name, SMALL[name])
     assert first.values == again.values and first.findings == again.findings and first.runs == again.runs
     for key, array in first.arrays.items():
         np.testing.assert_array_equal(array, again.arrays[key], err_msg=key)
 
 
 def test_other_seeds_give_other_numbers(study):
-    other = properties.run_study("field", SMALL["field"] | {"first_seed": 5})
+    other = studies.run_study("field", SMALL["field"] | {"first_seed": 5})
     assert not set(other.values["plain.cosine"]) & set(study("field").values["plain.cosine"])
 
 
 def test_progress_rises_from_0_to_1():
     told: list[float] = []
-    properties.run_study("field", SMALL["field"], tell=told.append)
+    studies.run_study("field", SMALL["field"], tell=told.append)
     assert told == sorted(told) and told[0] >= 0 and told[-1] == pytest.approx(1)
 
 
@@ -177,7 +176,7 @@ def test_what_tell_raises_ends_the_study():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        properties.run_study("field", SMALL["field"], tell=enough)
+        studies.run_study("field", SMALL["field"], tell=enough)
 
 
 def test_values_for_too_few_seeds_are_refused():
@@ -236,6 +235,6 @@ def test_a_study_that_would_take_too_long_is_refused():
 
 
 def test_a_task_answers_with_the_study(study):
-    arrays, numbers = properties.answer("study:field", {key: float(value) for key, value in SMALL["field"].items()})
+    arrays, numbers = studies.answer("study:field", {key: float(value) for key, value in SMALL["field"].items()})
     assert json.loads(arrays["study"].tobytes())["name"] == "field"
     assert numbers["plain.cosine"] == pytest.approx(np.mean(study("field").values["plain.cosine"]))
