@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import buttons, controls, draft, live, notes, runs, scorecard, six
+from pages.ui import buttons, controls, draft, live, notes, runs, scorecard, six, takehome
 
 draft.follow_link(runs.known)
 with st.container(key="lab"):
@@ -31,6 +31,7 @@ with picture:
     live.region(view)
     live.foot(view)
     scorecard.beneath(view)
+    takehome.beneath(view)
 
 # ---- what to notice, right ----
 with beside:

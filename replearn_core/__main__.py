@@ -84,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("folder", type=Path, metavar="DIR")
     show.set_defaults(run=_show)
     commands.add_parser("catalog", help="all that can be chosen, as JSON").set_defaults(run=_catalog)
+    data = commands.add_parser("data", help="write a data set as the file that a script beside it reads")
+    data.add_argument("name")
+    data.add_argument("out", type=Path, metavar="FILE")
+    data.set_defaults(run=_data)
     commands.add_parser("prepare", help="do now what a first visit would wait for").set_defaults(run=_prepare)
     claims = commands.add_parser("claims", help="run the experiments of the lecture's claims and keep what came out")
     claims.add_argument("only", nargs="*", metavar="C4", help="these claims alone (default: all)")
@@ -93,6 +97,27 @@ def _parser() -> argparse.ArgumentParser:
 
 
 # ---- the commands ----
+
+
+def _data(asked: argparse.Namespace, wanted: Wanted) -> int:
+    """x_train, x_test and the scale that brings them into [0, 1], for `takehome`'s scripts."""
+    import numpy as np
+
+    from replearn_core import datasets
+
+    try:
+        found = datasets.load(asked.name, compact=True)
+    except datasets.Unavailable as error:
+        raise Wrong(
+            Problem(
+                "problem.dataset_unavailable",
+                "dataset",
+                {"dataset": asked.name, "reason": error.reason, "files": ", ".join(error.files)},
+            )
+        ) from None
+    test = np.rint(found.x_test / found.scale).astype(found.x_train.dtype) if found.scale != 1 else found.x_test
+    np.savez_compressed(asked.out, x_train=found.x_train, x_test=test, scale=found.scale)
+    return 0
 
 
 def _prepare(asked: argparse.Namespace, wanted: Wanted) -> int:

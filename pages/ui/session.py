@@ -24,6 +24,7 @@ REPLAY = "replay"  # counts presses of Train: the film plays from the beginning 
 ASKED = "asked"  # the knobs that the run on screen answers, as an Experiment
 LOG = "log"  # curves on a log axis
 WEIGHTED = "weighted"  # curves times their strength
+TAKEHOME = "takehome"  # whether the run as code is unfolded
 SOURCE = "source"  # whether the source of the terms is unfolded
 KNOB = "knob."  # prefix of every knob's widget key
 

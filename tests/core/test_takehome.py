@@ -1,0 +1,116 @@
+"""A run as code: the script runs by itself and ends with the run's own held-out error; the notebook holds the same code."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from replearn_core import catalog, datasets, takehome
+from replearn_core.experiment import Experiment, Term
+from replearn_core.presets import preset
+from replearn_core.training import train
+
+SMALL = {"train_size": 300, "epochs": 2}
+CONTRACTION, L1 = Term(name="contraction", weight=0.1), Term(name="l1", weight=0.01)
+NOISE = Term(name="salt_and_pepper", weight=0.2)
+OTHERS = {
+    "greedy": preset("digits", "deep").changed(strategy="greedy", **SMALL),
+    "deep contraction": preset("digits", "deep").changed(penalties=(CONTRACTION,), **SMALL),
+    "tied": Experiment(
+        dataset="digits", hidden=(), code_size=20, code="tanh", tied=True, corruption=NOISE, penalties=(L1,), **SMALL
+    ),
+    "convolutional": Experiment(
+        dataset="digits", network="conv", hidden=(8,), code_size=6, reconstruction="cross_entropy", **SMALL
+    ),
+    "sprites": preset("sprites", "undercomplete").changed(**SMALL),
+    "patches": preset("patches", "undercomplete").changed(**SMALL),
+    "spirals": preset("spirals", "undercomplete").changed(**SMALL),
+    "s_curve": preset("s_curve", "undercomplete").changed(**SMALL),
+}
+
+
+def end_of(e, state=None):
+    *_, last = train(e, datasets.load(e.dataset, e.train_size), device="cpu", weights=state)
+    return last
+
+
+def said_by(text, folder):
+    """The held-out error that a script prints, run by itself in an empty folder."""
+    (folder / "run.py").write_text(text, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-I", "run.py"], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return float(re.search(r"per image: ([\d.e+-]+)", done.stdout)[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", catalog.VARIANTS)
+def test_the_script_of_every_preset_ends_with_the_runs_own_error(variant, tmp_path):
+    e = preset("digits", variant).changed(**SMALL)
+    expected = end_of(e).metrics["squared_error"]
+    assert said_by(takehome.script([(e, e.epochs)], expected), tmp_path) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_networks_strategies_and_data_do_so_too(name, tmp_path):
+    e = OTHERS[name]
+    expected = end_of(e).metrics["squared_error"]
+    assert said_by(takehome.script([(e, e.epochs)]), tmp_path) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.slow
+def test_a_penalty_that_was_toggled_on_the_way_is_in_the_script(tmp_path):
+    first = preset("digits", "undercomplete").changed(**SMALL)
+    middle = end_of(first)
+    second = first.changed(penalties=(L1,), continues=(first.id, 2), epochs=3)
+    expected = end_of(second, middle.state).metrics["squared_error"]
+    text = takehome.script([(first, 2), (second, 5)])
+    assert text.count("dict(epochs=") == 2
+    assert said_by(text, tmp_path) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.slow
+def test_data_that_only_our_renderer_draws_are_read_from_a_file(tmp_path):
+    from replearn_core.__main__ import main
+
+    e = preset("glyphs", "undercomplete").changed(**SMALL)
+    assert main(["data", "glyphs", str(tmp_path / "data.npz")]) == 0
+    expected = end_of(e).metrics["squared_error"]
+    assert said_by(takehome.script([(e, e.epochs)]), tmp_path) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("variant", catalog.VARIANTS)
+@pytest.mark.parametrize("dataset", catalog.DATASETS)
+def test_every_script_can_be_read_by_python_and_imports_nothing_of_ours(dataset, variant):
+    e = preset(dataset, variant)
+    tree = ast.parse(takehome.script([(e, e.epochs)]))
+    imported = {
+        node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    }
+    allowed = {"__future__", "hashlib", "math", "types", "typing", "numpy", "torch", "sklearn"}
+    assert {name.split(".")[0] for name in imported} <= allowed
+    assert "replearn" not in re.sub(
+        r"Representation Learning Lab|replearn \{name\}", "", ast.unparse(tree).lower().replace("representation learning lab", "")
+    )
+
+
+def test_the_notebook_has_the_scripts_code_in_order():
+    e = preset("digits", "psc")
+    book = json.loads(takehome.notebook([(e, e.epochs)], 1.5))
+    cells = ["".join(cell["source"]) for cell in book["cells"] if cell["cell_type"] == "code"]
+    assert cells == [code.strip() for _, code in takehome.sections([(e, e.epochs)], 1.5)]
+    assert (book["nbformat"], book["nbformat_minor"]) == (4, 5) and len({cell["id"] for cell in book["cells"]}) == len(
+        book["cells"]
+    )
+
+
+def test_a_continuation_of_a_layer_wise_run_is_refused():
+    first = preset("digits", "deep").changed(strategy="greedy", epochs=4)
+    second = first.changed(continues=(first.id, 4), epochs=2)
+    with pytest.raises(ValueError, match="layer-wise"):
+        takehome.script([(first, 4), (second, 6)])
