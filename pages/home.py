@@ -19,6 +19,7 @@ MAP = {
     "notifications": "notifications",
     "malware": "bug_report",
     "deployment": "rocket_launch",
+    "evidence": "balance",
 }
 """The lecture's outline: page → icon. Each has a heading, what is asked there, and its claims."""
 

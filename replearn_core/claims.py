@@ -61,6 +61,19 @@ def _study(name: str, found: str, expected: Expected = "higher", *, seeds: int =
     return Effect(studies.PREFIX + name, found, expected, where, {"seeds": seeds} if seeds != 5 else {})
 
 
+def _variant(name: str, found: str, variant: str, expected: Expected = "higher", **where: float) -> Effect:
+    """A comparison of a study of the lab's presets; its link opens the preset there, for as many epochs as the study trains."""
+    query = {"variant": variant, "epochs": str(studies.STUDIES[name].settings().epochs)}  # type: ignore[attr-defined]
+    return Effect(studies.PREFIX + name, found, expected, where, page="autoencoder", query=query)
+
+
+def _deployed(found: str) -> Effect:
+    return Effect(studies.PREFIX + "scale", found, page="deployment", query={})
+
+
+LECTURE = tuple(f"C{number}" for number in range(1, 27))
+"""All of the lecture's claims in its order, those without an experiment too."""
+
 CLAIMS: Mapping[str, tuple[Effect, ...]] = MappingProxyType(
     {
         "C1": (
@@ -110,6 +123,43 @@ CLAIMS: Mapping[str, tuple[Effect, ...]] = MappingProxyType(
             _study("manifold", "manifold.tangent"),
             _study("field", "field.comes_nearer"),
         ),
+        "C9": (
+            _variant("resembles", "resembles.explained", "undercomplete"),
+            _variant("resembles", "resembles.own", "undercomplete"),
+        ),
+        "C10": (
+            _variant("narrow", "narrow.salient", "undercomplete"),
+            _variant("narrow", "narrow.random", "undercomplete", "lower"),
+            _variant("narrow", "narrow.one_layer", "undercomplete", "lower"),
+            _variant("narrow", "narrow.deep", "deep", "lower"),
+        ),
+        "C11": (
+            _variant("penalised", "penalised.l0", "sparse", "lower"),
+            _variant("penalised", "penalised.features", "sparse"),
+            _variant("penalised", "penalised.breadth", "sparse"),
+        ),
+        "C12": (
+            _variant("clean", "clean.against_input", "denoising", "lower", level=30),
+            *(_variant("clean", "clean.against_plain", "denoising", "lower", level=level) for level in (10, 30, 50)),
+        ),
+        "C13": (
+            _variant("contracted", "contracted.jacobian", "contractive", "lower"),
+            _variant("contracted", "contracted.jacobian_equal", "contractive", "lower"),
+            _variant("contracted", "contracted.spread_equal", "contractive", "lower"),
+            _variant("contracted", "contracted.tangent_equal", "contractive"),
+        ),
+        "C14": (
+            _variant("stacked", "stacked.error", "deep", "lower"),
+            _variant("stacked", "stacked.few_error", "deep", "lower"),
+            _variant("stacked", "stacked.early_error", "deep", "lower"),
+        ),
+        "C15": (
+            _variant("predicted", "predicted.speedup", "psc"),
+            _variant("predicted", "predicted.code", "psc"),
+            _variant("predicted", "predicted.probe", "psc"),
+        ),
+        "C24": (_deployed("scale.bytes"), _deployed("scale.latency")),
+        "C25": (_deployed("scale.training"),),
     }
 )
 """Claim → its effects, the chief one first."""

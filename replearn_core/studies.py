@@ -10,14 +10,16 @@ from typing import Any, get_args
 import numpy as np
 from annotated_types import Ge, Le
 
-from replearn_core import comparisons, properties
+from replearn_core import applications, comparisons, properties, variants
 from replearn_core.catalog import DATASETS, Knob
 from replearn_core.options import Choice, Numbers, Option, Several
 from replearn_core.properties import Entry
 from replearn_core.properties.study import Settings, Study, Tell, silent
 
 PREFIX = "study:"  # of a task's kind
-STUDIES: Mapping[str, Entry] = MappingProxyType({**properties.STUDIES, **comparisons.STUDIES})
+STUDIES: Mapping[str, Entry] = MappingProxyType(
+    {**properties.STUDIES, **variants.STUDIES, **comparisons.STUDIES, **applications.STUDIES}
+)
 
 
 def run_study(name: str, values: Mapping[str, Any] | None = None, *, tell: Tell = silent) -> Study:

@@ -16,7 +16,7 @@ EXPERIMENTS = [preset("digits", name) for name, variant in catalog.VARIANTS.item
 def main() -> None:
     wanted = {experiment.id for experiment in EXPERIMENTS}
     for old in HERE.iterdir():
-        if old.is_dir() and old.name not in wanted and not old.name.startswith("__"):
+        if old.is_dir() and (old / "experiment.json").is_file() and old.name not in wanted:
             shutil.rmtree(old)
     for experiment in EXPERIMENTS:
         with tempfile.TemporaryDirectory() as scratch:

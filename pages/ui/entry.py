@@ -68,6 +68,13 @@ def _pages() -> list[st.Page]:
             help=t("properties.help_nav"),
         ),
         st.Page(
+            pages / "pretraining.py",
+            title=t("pretraining.nav"),
+            icon=":material/stacks:",
+            url_path="pretraining",
+            help=t("pretraining.help_nav"),
+        ),
+        st.Page(
             pages / "transfer.py",
             title=t("transfer.nav"),
             icon=":material/move_down:",
@@ -75,11 +82,32 @@ def _pages() -> list[st.Page]:
             help=t("transfer.help_nav"),
         ),
         st.Page(
+            pages / "malware.py",
+            title=t("malware.nav"),
+            icon=":material/bug_report:",
+            url_path="malware",
+            help=t("malware.help_nav"),
+        ),
+        st.Page(
+            pages / "notifications.py",
+            title=t("notifications.nav"),
+            icon=":material/notifications:",
+            url_path="notifications",
+            help=t("notifications.help_nav"),
+        ),
+        st.Page(
             pages / "deployment.py",
             title=t("deployment.nav"),
             icon=":material/rocket_launch:",
             url_path="deployment",
             help=t("deployment.help_nav"),
+        ),
+        st.Page(
+            pages / "evidence.py",
+            title=t("evidence.nav"),
+            icon=":material/balance:",
+            url_path="evidence",
+            help=t("evidence.help_nav"),
         ),
     ]
 

@@ -2,11 +2,12 @@
 
 import re
 
+import psutil
 import pytest
 
 from pages.ui import text
 from pages.ui.draft import FIRST
-from tests.browser.conftest import wait_for
+from tests.browser.conftest import PATIENCE, wait_for
 
 CAPTION = ".latent .caption"
 
@@ -70,6 +71,60 @@ def test_a_link_has_all_that_was_done_on_the_canvas_where_it_is_looked_at_what_i
     first, second = (one.locator("canvas.points").first for one in (page, reopened))
     page.mouse.move(5, 5)
     wait_for(lambda: first.evaluate(colours) == second.evaluate(colours))
+
+
+def test_another_epoch_and_another_number_of_neighbours_keep_the_selection(visit, server):
+    page = drawn(opened(visit, server, query=f"&run={FIRST.id}"))
+    page.get_by_role("button", name=re.compile("Select all")).nth(3).click()
+    page.wait_for_url(re.compile("selected="))
+    chosen = page.locator(".status .count").inner_text()
+    page.locator(".st-key-latent-knob-n_neighbors").get_by_role("slider").press("ArrowLeft")
+    page.wait_for_url(re.compile("n_neighbors=10"))
+    page.locator(".latent .empty:visible").first.wait_for(state="detached")
+    drawn(page)
+    assert page.locator(".status .count").inner_text() == chosen
+    page.goto(page.url + "&epoch=3")
+    page.locator(".st-key-latent_draw button, .latent").first.wait_for()
+    drawn(page)
+    page.locator(".status").get_by_text(chosen).wait_for()
+
+
+@pytest.fixture
+def going_run(visit, server):
+    """The id of a run that has begun and takes minutes; it is stopped in the end."""
+    page = visit(f"{server.address}/autoencoder?lang=en&dataset=sprites&train_size=2000&hidden=256&epochs=2000&seed=77")
+    page.get_by_test_id("stButton").get_by_role("button", name="Train", exact=True).first.click()
+    page.wait_for_url(re.compile("run=[0-9a-f]{32}"))
+    yield re.search("run=([0-9a-f]{32})", page.url)[1]
+    page.locator(".st-key-train_stop button").first.click()
+
+
+def test_while_a_run_goes_the_map_follows_it_and_its_film_so_far_can_be_played(visit, server, going_run):
+    page = drawn(opened(visit, server, query=f"&run={going_run}&size=200"))
+    page.get_by_text("The maps follow it").wait_for()
+    before = page.locator(CAPTION).first.inner_text()
+    wait_for(lambda: page.locator(CAPTION).first.inner_text() != before, 120)
+    page.get_by_text("Unfolding film").click()
+    page.get_by_text("This film ends at epoch").wait_for()
+    page.locator(".latent .player input").wait_for()
+    assert page.get_by_text("The maps follow it").count() == 1, "the run still goes"
+
+
+def workers(server) -> list[psutil.Process]:
+    """Processes of this server's own that compute."""
+    below = psutil.Process(server.process.pid).children(recursive=True)
+    return [process for process in below if "spawn_main" in " ".join(process.cmdline())]
+
+
+def test_a_map_whose_process_is_killed_says_so_begins_again_and_appears(visit, server):
+    page = opened(visit, server, query=f"&run={FIRST.id}&maps=run:tsne&part=all&size=1000")
+    page.locator(".st-key-latent_draw button").click()
+    page.locator(".latent .empty").get_by_text(re.compile("Computing the map")).wait_for()
+    assert (killed := workers(server))
+    for process in killed:
+        process.kill()
+    page.locator(".latent .empty").get_by_text("it has begun again").wait_for()
+    page.locator(CAPTION, has_text="rustworthiness").first.wait_for(timeout=2 * PATIENCE)
 
 
 def test_a_walk_between_two_chosen_points_shows_both_ways_and_the_classifier(visit, server):

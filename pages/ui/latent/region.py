@@ -168,7 +168,7 @@ def _canvas(scene: Scene) -> None:
         colour=knobs.shown_colour(experiment, look),
         filters=_filters(look, points.arrays),
         samples=_samples(scene),
-        selection=None if state_of(CANVAS).selected == look.selected else look.selected,
+        selection=look.selected,
         view={name: camera for name, camera in zip(_names(look, experiment), look.cameras) if camera},
         class_names=knobs.class_names(experiment),
         factor_names=knobs.factor_names(experiment),

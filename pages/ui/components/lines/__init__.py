@@ -37,7 +37,8 @@ def lines(layout: Layout, *, texts: Mapping[str, str], colours: Sequence[str], k
         "texts": {name: texts[name] for name in TEXT_KEYS},
         "colours": list(colours),
     }
-    _COMPONENT(key=key, data=data, default={"layout": None}, on_layout_change=on_change)
+    # In a list: Streamlit looks for data frames in a dictionary, and imports pandas to do so, half a second at the first visit.
+    _COMPONENT(key=key, data=[data], default={"layout": None}, on_layout_change=on_change)
 
 
 def moved(key: str, count: int) -> Layout | None:

@@ -21,7 +21,7 @@ class Board {
     this.squares = { lines: new Square(root), prototypes: new Square(root) };
   }
 
-  take({ data, setStateValue }) {
+  take({ data: [data], setStateValue }) {
     this.texts = data.texts;
     this.colours = data.colours;
     this.tell = () => setStateValue("layout", { lines: this.lines, prototypes: this.prototypes });

@@ -22,7 +22,8 @@ def strip(
     """The place of the chosen picture, the first one at first. pictures: data addresses; names: their text alternatives."""
     before = valid_place((st.session_state.get(key) or {}).get("place"), len(pictures))
     data = {"pictures": list(pictures), "names": list(names), "label": label, "chosen": before}
-    result = _COMPONENT(key=key, data=data, default={"place": 0}, on_place_change=on_change)
+    # In a list: Streamlit looks for data frames in a dictionary, and imports pandas to do so, half a second at the first visit.
+    result = _COMPONENT(key=key, data=[data], default={"place": 0}, on_place_change=on_change)
     return valid_place(result.place, len(pictures))
 
 

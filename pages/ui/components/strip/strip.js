@@ -2,7 +2,7 @@
 
 const strips = new WeakMap();
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data: [data], parentElement, setStateValue }) {
   let strip = strips.get(parentElement);
   if (!strip) strips.set(parentElement, (strip = { root: parentElement.querySelector(".strip"), buttons: [] }));
   strip.tell = (place) => setStateValue("place", place);

@@ -1,0 +1,34 @@
+"""App notifications: who clicks, who gets the message, who is left alone, what unlabelled logs give; and a visitor's own log."""
+
+import streamlit as st
+
+from pages.ui import text
+from pages.ui.notifications import knobs, region, state
+from pages.ui.text import ASSETS, t
+
+st.html(ASSETS / "css" / "properties.css")
+state.follow_link()
+lesson = text.lesson("notifications")[state.part()]
+
+with st.container(key="properties_page"):
+    above, beside, picture, below = (st.container(key=f"properties_{name}") for name in ("choice", "knobs", "picture", "notes"))
+
+# ---- which part, and its question ----
+with above:
+    knobs.choose()
+    st.markdown(f"#### {lesson['question']}")
+
+# ---- knobs: left ----
+with beside:
+    knobs.turn()
+
+# ---- the picture, from real fits ----
+with picture:
+    region.draw()
+
+# ---- what to notice ----
+with below:
+    st.markdown(f"#### {t('notice.title')}")
+    st.markdown(lesson["notice"])
+
+state.ADDRESS.write()

@@ -1,0 +1,36 @@
+"""Greedy layer-wise pretraining: the stack grows layer by layer, then races the same network from random weights."""
+
+import streamlit as st
+
+from pages.ui import text
+from pages.ui.pretraining import knobs, region, state
+from pages.ui.text import ASSETS, t
+
+st.html(ASSETS / "css" / "properties.css")
+st.html(ASSETS / "css" / "pretraining.css")
+state.follow_link()
+lesson = text.lesson("pretraining")[state.part()]
+
+with st.container(key="properties_page"):
+    above, beside, picture, below = (st.container(key=f"properties_{name}") for name in ("choice", "knobs", "picture", "notes"))
+
+# ---- which part, and its question ----
+with above:
+    knobs.choose()
+    st.markdown(f"#### {lesson['question']}")
+
+# ---- knobs: left ----
+with beside:
+    knobs.turn()
+
+# ---- the picture, from real runs ----
+with picture:
+    region.draw()
+
+# ---- what to notice, one layer's objective, the plan as data ----
+with below:
+    st.markdown(f"#### {t('notice.title')}")
+    st.markdown(lesson["notice"])
+    region.objective()
+
+state.ADDRESS.write()

@@ -1,0 +1,105 @@
+"""The middle of the page: a part's picture as it stands: computed, growing while it is computed, or waiting for a press."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import errors, text
+from pages.ui.notifications import decide, own, show, state
+from pages.ui.notifications.state import Asked
+from pages.ui.text import duration, t
+from replearn_core import claims, studies, tasks
+from replearn_core.properties import read_answer
+
+POLL = 1.0  # seconds
+DRAWN: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, np.ndarray]], None]] = {
+    "clicks": show.clicks,
+    "decide": decide.decide,
+    "uplift": show.uplift,
+    "few": show.few,
+}
+
+
+def draw() -> None:
+    if state.part() == "own":
+        with errors.contained("notifications.own"):
+            own.draw()
+        return
+    asked = state.question()
+    if asked.view.live and asked.task is not None:
+        st.fragment(_progress, run_every=POLL, key="notifications_progress")(asked.task)
+    elif asked.view.state == "finished":
+        with errors.contained(f"notifications.{state.part()}"):
+            _result(asked)
+    else:
+        _invite(asked)
+
+
+def _progress(task: tasks.Task) -> None:
+    """Polls while the engine works and draws what there is; its end draws the whole page anew."""
+    view = state.question().view
+    if not view.live or view.task_id != task.id:
+        st.rerun()
+    with st.container(border=True, key="notifications_working"):
+        st.progress(min(max(view.progress, 0.0), 1.0), text=t("properties.working", percent=round(100 * view.progress)))
+        if view.position:
+            st.caption(t("properties.queued", n=view.position))
+        st.button(t("properties.stop"), key="notifications_stop", icon=":material/stop:", on_click=state.stop, args=(task,))
+    if arrays := view.arrays:
+        with errors.contained("notifications.so_far"):
+            show.so_far(state.STUDY[state.part()], arrays)
+
+
+def _invite(asked: Asked) -> None:
+    with st.container(border=True, key="notifications_invite"):
+        if asked.missing:
+            st.markdown(f":material/folder_off: {t('notifications.missing', name=t(f'notifications.dataset.{asked.missing}'))}")
+            st.markdown(t(f"notifications.get.{asked.missing}"))
+        if asked.problem is not None:
+            st.text(text.problem(asked.problem))
+        if asked.task is not None:
+            st.markdown(t(f"notifications.invite.{state.part()}"))
+            seconds = studies.estimated_seconds(state.STUDY[state.part()], asked.task.options)
+            st.caption(t("properties.cost", seeds=int(float(asked.task.options["seeds"])), time=duration(seconds)))
+            button(asked, "notifications_run_here")
+    _source(str(state.values()["dataset"]))
+
+
+def button(asked: Asked, key: str) -> None:
+    """Train and measure; off while it goes or where there is nothing to ask."""
+    st.button(
+        t(f"properties.{'recompute' if asked.shipped else 'again' if asked.view.state == 'failed' else 'run'}"),
+        key=key,
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=asked.task is None or asked.view.live or (asked.view.state == "finished" and not asked.shipped),
+        on_click=state.press,
+        args=(asked.task,),
+    )
+
+
+def _result(asked: Asked) -> None:
+    arrays = asked.view.arrays
+    told = read_answer(arrays)
+    if asked.shipped and asked.view.answer:
+        made = claims.made(asked.view.answer)
+        st.caption(":material/inventory_2: " + t("properties.shipped", date=made["date"], time=duration(made["seconds"])))
+    if asked.problem is not None:
+        st.text(text.problem(asked.problem))
+    DRAWN[state.part()](told, arrays)
+    with st.expander(t("properties.all_findings", n=len(told["findings"])), icon=":material/checklist:"):
+        for key, numbers in told["findings"]:
+            st.markdown(f"- {show.finding(key, numbers)}")
+        kind = "worlds" if told["settings"]["dataset"] == "simulator" else "splits"
+        st.caption(t(f"notifications.how_{kind}"))
+    _source(str(told["settings"]["dataset"]))
+    first, count = int(told["settings"]["first_seed"]), int(told["settings"]["seeds"])
+    st.caption(t("transfer.about", first=first, last=first + count - 1, seeds=count, id=asked.view.task_id[:8]))
+
+
+def _source(dataset: str) -> None:
+    """Where the data come from, and under which licence; a simulation says that it is one."""
+    name = "campaign" if dataset == "simulator" and state.part() == "uplift" else dataset
+    st.caption(f":material/database: {t(f'notifications.source.{name}')}")

@@ -1,0 +1,145 @@
+"""Which part is on screen, with which knobs, and how its question stands. Nothing is computed here, and no link starts work."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.ui import session
+from pages.ui.address import Address
+from replearn_core import claims, engine, studies, tasks
+from replearn_core.applications.notifications import models, tables
+from replearn_core.catalog import Knob
+from replearn_core.engine import Refused, TaskView
+from replearn_core.experiment import InvalidExperiment, Problem
+from replearn_core.options import Choice, Option
+
+STUDY = {"clicks": "clicks", "decide": "clicks", "uplift": "uplift", "few": "log_pretraining"}
+PARTS = (*STUDY, "own")
+REFUSAL = "notifications.refusal"  # (task id, Problem) with which the engine refused the last press
+PRICES: dict[str, tuple[float, ...]] = {
+    "revenue": (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
+    "disturbance": (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+    "uninstall": (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0),
+}
+"""Money of a click, of an ignored message, of an uninstall: the stops of their knobs."""
+_USUAL = {"revenue": 1.0, "disturbance": 0.05, "uninstall": 5.0}
+
+
+def part() -> str:
+    """The part on screen."""
+    found = session.get("notifications.turned", {}).get("part", PARTS[0])
+    return found if found in PARTS else PARTS[0]
+
+
+def options_of(name: str) -> dict[str, Option]:
+    """The settings of a part by name. Those of a decision move lines in a picture and start no work."""
+    options: dict[str, Option] = {"part": Choice("part", PARTS, PARTS[0])}
+    if name in ("decide", "own"):
+        options["family"] = Choice("family", models.FAMILIES, "embedding")
+        options["budget"] = Knob("budget", r"\text{budget}", 0, 100, 30, integer=True)
+    if name == "decide":
+        options |= {one: Knob(one, rf"\text{{{one}}}", min(stops), max(stops), _USUAL[one]) for one, stops in PRICES.items()}
+    if name in STUDY:
+        options |= {one.name: one for one in studies.options_of(STUDY[name])}
+    return options
+
+
+ADDRESS = Address("notifications", lambda: options_of(part()))
+
+
+def follow_link() -> None:
+    """Take over what the address says, once per address; which settings there are depends on the part that it names."""
+    query = {key: st.query_params.get_all(key) for key in st.query_params if key != "lang"}
+    asked = query.get("part", [PARTS[0]])[-1]
+    if query and repr(sorted(query.items())) != session.get("notifications.query") and asked in PARTS:
+        session.put("notifications.turned", {"part": asked})
+    ADDRESS.follow()
+
+
+def show(name: str) -> None:
+    """Another part: settings that both have stay, where the other part knows their value too."""
+    if name not in PARTS:
+        return
+    known, kept = options_of(name), {}
+    for key, value in dict(session.get("notifications.turned", {})).items():
+        option = known.get(key)
+        if option is not None and key != "part" and (not isinstance(option, Choice) or value in option.values):
+            kept[key] = value
+    if STUDY.get(name) != STUDY.get(part()):
+        kept = {key: value for key, value in kept.items() if key in ("seeds", "first_seed", "family", "budget")}
+    session.put("notifications.turned", kept | ({"part": name} if name != PARTS[0] else {}))
+    session.put("notifications.problems", ())
+
+
+def usual() -> None:
+    """All knobs of the part on screen back to their defaults."""
+    session.put("notifications.turned", {"part": part()} if part() != PARTS[0] else {})
+
+
+def values() -> dict[str, float | str]:
+    """Every setting of the study on screen."""
+    wanted = {one.name for one in studies.options_of(STUDY[part()])}
+    return {name: value for name, value in ADDRESS.values.items() if name in wanted}
+
+
+# ---- the question ----
+
+
+@dataclass(frozen=True)
+class Asked:
+    """task: None where it cannot be asked. view: how the answer stands. problem: why there is none. missing: a data set that is
+    not here. shipped: the answer came with the app."""
+
+    task: tasks.Task | None
+    view: TaskView
+    problem: Problem | None = None
+    missing: str = ""
+    shipped: bool = False
+
+
+def question() -> Asked:
+    """How the study on screen stands; asking for it is `press`'s."""
+    nothing, options = TaskView("none", "missing"), values()
+    try:
+        task = tasks.Task.from_values({"kind": studies.PREFIX + STUDY[part()], "options": options})
+        assert task.experiment is not None
+        tasks.check(task, task.experiment)
+    except InvalidExperiment as error:
+        return Asked(None, nothing, error.problems[0])
+    except tasks.CannotAnswer as error:
+        return Asked(None, nothing, error.problem)
+    running, refused, kept = engine.current(), session.get(REFUSAL), claims.shipped_answer(task.id)
+    view = running.task(task.id) if running else nothing
+    told = refused[1] if refused and refused[0] == task.id and view.state == "missing" else None
+    if view.state == "failed":
+        told = view.problem or Problem("problem.task_failed", "", {"error": "–"})
+    if running is None:
+        told = Problem("problem.engine_starting")
+    if kept is not None and view.state in ("missing", "failed"):
+        return Asked(task, TaskView(task.id, "finished", progress=1.0, answer=kept), told, shipped=True)
+    dataset = str(options["dataset"])
+    if view.state in ("missing", "failed") and not tables.available(dataset):
+        return Asked(None, view, told, missing=dataset)
+    return Asked(task, view, told)
+
+
+def press(task: tasks.Task) -> None:
+    """Ask the engine; equal questions of all visitors are one computation."""
+    running = engine.current()
+    if running is None:
+        return
+    session.put(REFUSAL, None)
+    try:
+        running.compute(task, owner=session.owner(), again=running.task(task.id).state == "failed")
+    except Refused as refused:
+        session.put(REFUSAL, (task.id, refused.problem))
+
+
+def stop(task: tasks.Task) -> None:
+    """Give it up; whoever else waits for it still gets it."""
+    if (running := engine.current()) is not None:
+        running.cancel(task.id, owner=session.owner())
+
+
+def is_dark() -> bool:
+    return st.context.theme.type == "dark"

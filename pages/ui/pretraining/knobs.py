@@ -1,0 +1,105 @@
+"""The knobs of the pretraining page: the part, its settings, what of a link could not be used, and the button."""
+
+import streamlit as st
+
+from pages.ui import session, text
+from pages.ui.pretraining import region, state
+from pages.ui.text import has, t
+from replearn_core.catalog import Knob
+from replearn_core.options import Choice
+
+KNOB = "pretraining.knob."
+BASIC = {
+    "pretraining": (("dataset",), ("depth",), ("activation", "initialisation"), ("labels",), ("layer",), ("task",)),
+    "borders": (("over",), ("dataset",), ("depth",), ("activation", "initialisation"), ("labels",), ("layer",)),
+}
+"""Rows of knobs that are always in sight."""
+STOPS: dict[str, tuple[float, ...]] = {
+    "labels": (10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000),
+    "width": (8, 16, 32, 64, 100, 200, 300),
+    "strength": (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.4),
+    "penalty": (0, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+    "train_size": (100, 200, 500, 1_000, 1_437, 2_000, 5_000, 10_000, 20_000),
+    "updates": (100, 200, 500, 1_000, 2_000, 5_000),
+    "pretrain_epochs": (1, 2, 5, 10, 20, 50, 100, 200),
+    "learning_rate": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1),
+    "batch_size": (8, 16, 32, 64, 128, 256, 500),
+}
+
+
+def choose() -> None:
+    """The part, and what of a link or a knob could not be used."""
+    key = f"{KNOB}part"
+    st.session_state[key] = state.part()
+    labels = {name: t(f"pretraining.part.{name}") for name in state.PARTS}
+    st.segmented_control(
+        t("pretraining.choose_part"),
+        state.PARTS,
+        format_func=lambda name: labels.get(name, str(name)),
+        key=key,
+        required=True,
+        label_visibility="collapsed",
+        on_change=lambda: state.show(session.get(key)),
+    )
+    if found := state.ADDRESS.problems:
+        with st.container(border=True, key="pretraining_notices"):
+            st.markdown(f":material/info: **{t('controls.notices')}**")
+            for one in found[:6]:
+                st.text(text.problem(one))
+
+
+def turn() -> None:
+    """The settings of the part on screen and the button that starts it."""
+    rows, options = BASIC[state.part()], state.options_of(state.part())
+    for row in rows:
+        if "depth" in row and state.part() == "borders" and state.values()["over"] == "depth":
+            continue  # every depth is measured
+        for place, name in zip(st.columns(len(row)), row):
+            with place:
+                _knob(name)
+    region.button(state.question(), "pretraining_run")
+    with st.expander(t("controls.more"), icon=":material/tune:"):
+        for name in options:
+            if name != "part" and not any(name in row for row in rows):
+                _knob(name)
+        st.button(t("properties.usual"), key="pretraining_usual", icon=":material/undo:", on_click=state.usual)
+
+
+def _knob(name: str) -> None:
+    option, address = state.options_of(state.part())[name], state.ADDRESS
+    if isinstance(option, Choice):
+        _choice(name, option)
+    elif isinstance(option, Knob) and name in STOPS:
+        pictures = float(address.values["train_size"])
+        most = pictures if name == "labels" else option.high
+        whole, now = (int if option.integer else float), float(address.values[name])
+        stops = {whole(one) for one in STOPS[name] if option.low <= one <= most} | {whole(now)}
+        if name == "labels":
+            stops.add(int(pictures))
+        every = t("pretraining.all", n=int(pictures))
+        address.exponent(
+            name, tuple(sorted(stops)), lambda one: every if name == "labels" and one == pictures else f"{one:,.10g}"
+        )
+    else:
+        address.slider(name)
+
+
+def _choice(name: str, option: Choice) -> None:
+    key = KNOB + name
+    st.session_state[key] = state.ADDRESS.values[name]
+    labels = {one: _label(name, one) for one in option.values}
+    st.selectbox(
+        state.ADDRESS.label(name),
+        option.values,
+        format_func=lambda one: labels.get(one, str(one)),
+        key=key,
+        on_change=lambda: state.ADDRESS.take(name, session.get(key)),
+        help=t(f"pretraining.help.{name}") if has(f"pretraining.help.{name}") else None,
+    )
+
+
+def _label(name: str, one: str) -> str:
+    for key in (f"pretraining.{name}.{one}", f"{name}.{one}.name"):
+        if has(key):
+            return t(key)
+    return one

@@ -1,0 +1,143 @@
+"""Charts of the transfer page: curves with 95 % bands over seeds, one row a strategy with its seeds, both in words too."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import palette, plot
+from pages.ui.properties import figures
+from pages.ui.text import t
+from replearn_core.properties.study import interval
+
+LOOK: Mapping[str, tuple[str, str]] = {
+    "from_scratch": ("grey", "dash"),
+    "random_features": ("grey", "dot"),
+    "fixed_features": ("blue", "solid"),
+    "early_svm": ("purple", "solid"),
+    "last_layers": ("sky", "solid"),
+    "all_layers": ("orange", "solid"),
+    "layer_rates": ("yellow", "solid"),
+    "gradual": ("green", "solid"),
+    "probe_then_tune": ("vermilion", "solid"),
+    "transfer_frozen": ("blue", "solid"),
+    "transfer_tuned": ("orange", "solid"),
+    "selffer_frozen": ("blue", "dot"),
+    "selffer_tuned": ("orange", "dot"),
+}
+"""Colour and dash of each line; a marker of its own is the third cue."""
+
+
+class Line(NamedTuple):
+    """One curve: x (T,), values (S, T)."""
+
+    kind: str
+    label: str
+    x: np.ndarray
+    values: np.ndarray
+
+
+def colour(kind: str, dark: bool) -> str:
+    return palette.hue(LOOK[kind][0], dark)
+
+
+def symbol(kind: str) -> str:
+    return palette.class_symbol(list(LOOK).index(kind) % 9)
+
+
+def percent(values: Any) -> np.ndarray:
+    return 100 * np.asarray(values, np.float64)
+
+
+def bands(
+    lines: Sequence[Line],
+    x_title: str,
+    y_title: str,
+    key: str,
+    alt: str,
+    *,
+    level: float | None = None,
+    log: bool = False,
+    ticks: Sequence[str] = (),
+) -> None:
+    """Means over seeds with their 95 % intervals as bands, in percent. level: chance."""
+    dark = figures.is_dark()
+    traces: list[dict[str, Any]] = []
+    for kind, label, x, values in lines:
+        found = [interval(column) for column in percent(values).T]
+        ink, places = colour(kind, dark), list(map(float, x))
+        if len(places) > 1:
+            edge = [one.high for one in found] + [one.low for one in reversed(found)]
+            band = {"type": "scatter", "mode": "lines", "x": places + places[::-1], "y": edge, "line": {"width": 0}}
+            band |= {"fill": "toself", "fillcolor": palette.faded(ink, 0.12), "hoverinfo": "skip"}
+            traces.append(band | {"showlegend": False, "legendgroup": kind})
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "x": places,
+                "y": [one.mean for one in found],
+                "name": plot.plain(label),
+                "legendgroup": kind,
+                "line": {"color": ink, "dash": LOOK[kind][1], "width": 2.2},
+                "marker": {"symbol": symbol(kind), "size": 6},
+                "hovertemplate": f"{plot.plain(label)}: %{{y:.3g}} %<extra></extra>",
+            }
+        )
+    shapes = []
+    if level is not None:
+        line = {"color": palette.theme(dark).muted, "dash": "dot", "width": 1.5}
+        shapes.append({"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 100 * level, "y1": 100 * level, "line": line})
+    figure = plot.figure(traces, dark, x_title, y_title, key, shapes, height=380, margin={"l": 8, "r": 8, "t": 16, "b": 96})
+    figure.update_layout(hovermode="closest")
+    if log:
+        figure.update_xaxes(type="log")
+    if ticks:
+        figure.update_xaxes(tickvals=[float(one) for one in ticks], ticktext=list(ticks))
+    st.plotly_chart(figure, theme=None, key=f"transfer_{key}", config=figures.CONFIG, alt=alt)
+
+
+def rows(lines: Sequence[tuple[str, str, np.ndarray]], x_title: str, key: str, alt: str, level: float | None = None) -> None:
+    """One row a strategy: rings are seeds, the marker is their mean with its 95 % interval. lines: (kind, label, values (S,))."""
+    dark = figures.is_dark()
+    traces: list[dict[str, Any]] = []
+    for place, (kind, label, values) in enumerate(lines):
+        found, ink = interval(percent(values)), colour(kind, dark)
+        ring = {"color": palette.faded(ink, 0.65), "size": 6, "symbol": "circle-open"}
+        shared = {"type": "scatter", "mode": "markers", "showlegend": False}
+        traces.append(
+            shared | {"x": percent(values).tolist(), "y": [place + 0.22] * len(values), "marker": ring, "hoverinfo": "skip"}
+        )
+        error = {"type": "data", "symmetric": False, "array": [found.high - found.mean], "arrayminus": [found.mean - found.low]}
+        hover = plot.plain(f"{label}: {figures.spread(found.low, found.mean, found.high)}")
+        traces.append(
+            shared
+            | {
+                "x": [found.mean],
+                "y": [place - 0.1],
+                "error_x": error | {"color": ink, "thickness": 2, "width": 5},
+                "marker": {"color": ink, "size": 10, "symbol": symbol(kind)},
+                "hovertemplate": hover + "<extra></extra>",
+            }
+        )
+    axis = {
+        "tickvals": list(range(len(lines))),
+        "ticktext": [plot.plain(label) for _, label, _ in lines],
+        "range": [len(lines) - 0.5, -0.5],
+        "tickfont": {"color": palette.theme(dark).text, "size": 12},
+        "showgrid": False,
+    }
+    shapes = [] if level is None else [plot.vertical(100 * level, palette.theme(dark).muted, "dot", 1.5)]
+    figure = plot.figure(traces, dark, x_title, "", key, shapes, (), axis, height=70 + figures.ROW * len(lines))
+    figure.update_layout(hovermode="closest")
+    st.plotly_chart(figure, theme=None, key=f"transfer_{key}", config=figures.CONFIG, alt=alt)
+
+
+def said(lines: Sequence[tuple[str, np.ndarray]]) -> str:
+    """Labels with their means and intervals, as text: the alternative of a chart. lines: (label, values (S,))."""
+    parts = []
+    for label, values in lines:
+        found = interval(percent(values))
+        parts.append(f"{label}{t('properties.colon')}{figures.spread(found.low, found.mean, found.high)}")
+    return t("transfer.semicolon").join(parts)

@@ -1,0 +1,148 @@
+"""Which part is on screen, with which knobs, and how its question stands. The address and the session are its two spellings.
+
+Nothing is computed here, and no link starts work: `press` asks the engine, everything else only looks.
+"""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.ui import session
+from pages.ui.address import Address
+from replearn_core import claims, engine, studies, tasks
+from replearn_core.catalog import Knob
+from replearn_core.comparisons import pairs, quadrant, sources
+from replearn_core.engine import Refused, TaskView
+from replearn_core.experiment import InvalidExperiment, Problem
+from replearn_core.options import Choice, Option
+
+PARTS = ("race", "quadrant", "layers", "advice")
+REFUSAL = "transfer.refusal"  # (task id, Problem) with which the engine refused the last press
+OWN_DATA: dict[str, Option] = {
+    "labels": Knob("labels", r"\text{labels}", 2, 100_000, 100, integer=True),
+    "classes": Knob("classes", r"\text{classes}", 2, 1_000, 10, integer=True),
+    "likeness": Choice("likeness", quadrant.LIKENESSES, "similar"),
+    "compute": Choice("compute", tuple(quadrant.ALLOWED), "some"),
+}
+"""What the adviser asks about a visitor's own data."""
+SHARED = ("pair", "source", "width", "depth", "seeds", "first_seed")  # settings that mean the same in every part
+
+
+def part() -> str:
+    """The part on screen."""
+    found = session.get("transfer.turned", {}).get("part", PARTS[0])
+    return found if found in PARTS else PARTS[0]
+
+
+def options_of(name: str) -> dict[str, Option]:
+    """The settings of a part by name."""
+    chosen: dict[str, Option] = {"part": Choice("part", PARTS, PARTS[0])}
+    if name == "advice":
+        return chosen | OWN_DATA
+    return chosen | {one.name: one for one in studies.options_of(name)}
+
+
+ADDRESS = Address("transfer", lambda: options_of(part()))
+
+
+def follow_link() -> None:
+    """Take over what the address says, once per address; which settings there are depends on the part that it names."""
+    query = {key: st.query_params.get_all(key) for key in st.query_params if key != "lang"}
+    asked = query.get("part", [PARTS[0]])[-1]
+    if query and repr(sorted(query.items())) != session.get("transfer.query") and asked in PARTS:
+        session.put("transfer.turned", {"part": asked})
+    ADDRESS.follow()
+
+
+def show(name: str) -> None:
+    """Another part: settings that both have stay, the others go back to their defaults."""
+    if name not in PARTS:
+        return
+    known, before = options_of(name), dict(session.get("transfer.turned", {}))
+    kept = {key: before[key] for key in SHARED if key in before and key in known}
+    session.put("transfer.turned", kept | ({"part": name} if name != PARTS[0] else {}))
+    session.put("transfer.problems", ())
+
+
+def usual() -> None:
+    """All knobs of the part on screen back to their defaults."""
+    session.put("transfer.turned", {"part": part()} if part() != PARTS[0] else {})
+
+
+def values() -> dict[str, float | str]:
+    """Every setting of the part on screen."""
+    return {name: ADDRESS.values[name] for name in options_of(part()) if name != "part"}
+
+
+# ---- the question ----
+
+
+@dataclass(frozen=True)
+class Asked:
+    """task: None where the knobs do not go together. view: how the answer stands. problem: why there is none. shipped: the answer
+    came with the app, and nobody has computed it here."""
+
+    task: tasks.Task | None
+    view: TaskView
+    problem: Problem | None = None
+    shipped: bool = False
+
+
+def question(name: str | None = None, chosen: dict[str, float | str] | None = None) -> Asked:
+    """How the study of a part stands, with its settings; asking for it is `press`'s."""
+    name = name or part()
+    options = values() if chosen is None else chosen
+    nothing = TaskView("none", "missing")
+    try:
+        task = tasks.Task.from_values({"kind": studies.PREFIX + name, "options": options})
+        assert task.experiment is not None
+        tasks.check(task, task.experiment)
+    except InvalidExperiment as error:
+        return Asked(None, nothing, error.problems[0])
+    except tasks.CannotAnswer as error:
+        return Asked(None, nothing, error.problem)
+    kept = claims.shipped_answer(task.id) or claims.shipped_answer(task.id, sources.FOLDER)
+    running, refused = engine.current(), session.get(REFUSAL)
+    view = running.task(task.id) if running else nothing
+    told = refused[1] if refused and refused[0] == task.id and view.state == "missing" else None
+    if view.state == "failed":
+        told = view.problem or Problem("problem.task_failed", "", {"error": "–"})
+    if running is None:
+        told = Problem("problem.engine_starting")
+    if kept is not None and view.state in ("missing", "failed"):
+        return Asked(task, TaskView(task.id, "finished", progress=1.0, answer=kept), told, shipped=True)
+    if view.state in ("missing", "failed") and (found := _in_the_way(name, task)) is not None:
+        return Asked(None, view, found)
+    return Asked(task, view, told)
+
+
+def _in_the_way(name: str, task: tasks.Task) -> Problem | None:
+    """Data that are not here, or shipped weights that do not fit the network: told before anybody waits."""
+    settings = studies.settings_of(name, task.options)
+    chosen = [settings.similar, settings.different] if name == "quadrant" else [settings.pair]  # type: ignore[attr-defined]
+    for pair in chosen:
+        found = pairs.problem(pair, 1)
+        source = pairs.PAIRS[pair].source
+        if found is None and settings.source == "shipped" and source in sources.SHIPPED:  # type: ignore[attr-defined]
+            found = sources.problem(source, settings.recipe)  # type: ignore[attr-defined]
+        if found is not None:
+            return found
+    return None
+
+
+def press(task: tasks.Task) -> None:
+    """Ask the engine; equal questions of all visitors are one computation."""
+    running = engine.current()
+    if running is None:
+        return
+    session.put(REFUSAL, None)
+    try:
+        running.compute(task, owner=session.owner(), again=running.task(task.id).state == "failed")
+    except Refused as refused:
+        session.put(REFUSAL, (task.id, refused.problem))
+
+
+def stop(task: tasks.Task) -> None:
+    """Give it up; whoever else waits for it still gets it."""
+    if (running := engine.current()) is not None:
+        running.cancel(task.id, owner=session.owner())

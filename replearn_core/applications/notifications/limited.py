@@ -1,0 +1,181 @@
+"""A visitor's file is read, and models are fitted on it, in child processes with limits of memory and time; never in the server.
+
+Called by the notifications page. `look` waits for a small one that only reads; `Fitting` is one that the page polls.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from replearn_core.applications.notifications import csvfile
+
+READ_SECONDS = 15.0
+FIT_SECONDS = 240  # of processor time
+MOST_DATA = 3 * 2**30  # bytes that a fitting may write to
+MOST_ANSWER = 20 * 2**20
+ANSWER, SHARE, PROBLEM = "answer.npz", "share", "problem.json"
+ROOT = Path(__file__).resolve().parents[3]
+
+log = logging.getLogger(__name__)
+_one = threading.Semaphore(1)  # fittings at a time in this server: the other core belongs to the engine
+
+
+class Busy(Exception):
+    """Another visitor's file is being worked on."""
+
+
+def look(data: bytes) -> dict[str, Any]:
+    """{"summary": csvfile.summary} or {"problem": [key, numbers]} of these bytes."""
+    if len(data) > csvfile.MOST_BYTES:
+        return {"problem": ["too_big", {"megabytes": round(len(data) / 2**20, 1), "limit": csvfile.MOST_BYTES // 2**20}]}
+    command = [sys.executable, "-I", str(Path(csvfile.__file__))]
+    try:
+        ran = subprocess.run(command, input=data, capture_output=True, timeout=READ_SECONDS)
+        return json.loads(ran.stdout)
+    except subprocess.TimeoutExpired:
+        return {"problem": ["too_slow", {"seconds": round(READ_SECONDS)}]}
+    except ValueError:  # killed by a limit, or broken: the child says nothing that could be relayed
+        log.warning("reading a file failed, code %s: %s", ran.returncode, ran.stderr[-500:].decode(errors="replace"))
+        return {"problem": ["memory", {}]}
+
+
+class Fitting:
+    """Models being fitted on one file. Raises Busy. Ends with its owner: a forgotten one is killed and its folder removed."""
+
+    def __init__(self, data: bytes, roles: Mapping[str, str], settings: Mapping[str, Any]):
+        if not _one.acquire(blocking=False):
+            raise Busy
+        self._folder = tempfile.TemporaryDirectory(prefix="replearn-")
+        command = [sys.executable, "-m", __name__, self._folder.name]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        quiet = subprocess.DEVNULL
+        with (Path(self._folder.name) / "errors").open("wb") as errors:
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=errors, env=environment, cwd=ROOT)
+        self._end = weakref.finalize(self, _ended, self._child, self._folder)
+        header = json.dumps({"roles": dict(roles), "settings": dict(settings)}).encode()
+        threading.Thread(target=_feed, args=(self._child, header, data), daemon=True).start()
+
+    @property
+    def share(self) -> float:
+        """How much is done, 0 … 1."""
+        try:
+            return float((Path(self._folder.name) / SHARE).read_text() or 0)
+        except (OSError, ValueError):
+            return 0.0
+
+    def result(self) -> dict[str, Any] | None:
+        """None while it works; {"arrays": …} or {"problem": [key, numbers]} once it has ended; then nothing is left of it."""
+        if self._child.poll() is None:
+            return None
+        folder = Path(self._folder.name)
+        try:
+            if (folder / PROBLEM).is_file():
+                return {"problem": json.loads((folder / PROBLEM).read_text())}
+            if (folder / ANSWER).is_file():
+                with np.load(folder / ANSWER) as kept:
+                    return {"arrays": {name: kept[name] for name in kept.files}}
+            said = (folder / "errors").read_bytes()[-2_000:].decode(errors="replace")
+            log.error("fitting a visitor's file failed, code %s: %s", self._child.returncode, said)
+            return {"problem": ["memory", {}]}
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End it now."""
+        self._end()
+
+
+def _feed(child: subprocess.Popen, header: bytes, data: bytes) -> None:
+    """Both parts with their lengths; the pipe stays open, so that the child sees this process end."""
+    try:
+        assert child.stdin is not None
+        for part in (header, data):
+            child.stdin.write(struct.pack("<Q", len(part)) + part)
+        child.stdin.flush()
+    except (OSError, ValueError):
+        return  # it has ended
+
+
+def _ended(child: subprocess.Popen, folder: tempfile.TemporaryDirectory) -> None:
+    if child.poll() is None:
+        child.kill()
+    child.wait()
+    try:
+        if child.stdin:
+            child.stdin.close()
+    except OSError:
+        pass
+    folder.cleanup()
+    _one.release()
+
+
+# ---- in the child ----
+
+
+def _part() -> bytes:
+    head = _exactly(8)
+    return _exactly(struct.unpack("<Q", head)[0])
+
+
+def _exactly(many: int) -> bytes:
+    data = b""
+    pieces = []
+    while many and (data := os.read(0, min(many, 1 << 20))):
+        pieces.append(data)
+        many -= len(data)
+    if many:
+        os._exit(1)
+    return b"".join(pieces)
+
+
+def _leave_with_parent() -> None:
+    os.read(0, 1)
+    os._exit(1)
+
+
+def main() -> None:
+    """Standard input → models → answer.npz or problem.json in the folder named."""
+    import resource
+
+    folder = Path(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_DATA, MOST_DATA))
+    resource.setrlimit(resource.RLIMIT_CPU, (FIT_SECONDS, FIT_SECONDS + 5))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_ANSWER, MOST_ANSWER))
+    os.nice(10)
+    asked, data = json.loads(_part()), _part()
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+    import torch
+
+    from replearn_core.applications.notifications import study, tables
+
+    torch.set_num_threads(1)
+
+    def tell(share: float, partial: Any = None) -> None:
+        (folder / SHARE).write_text(f"{share:.3f}")
+
+    try:
+        found = tables.own(data, asked["roles"])
+        tell(0.02)
+        answer = study.run_clicks(study.Clicks.from_values(asked["settings"]), tell=tell, log=found)
+        np.savez(folder / "unfinished.npz", **answer.answer()[0])
+        (folder / "unfinished.npz").rename(folder / ANSWER)
+    except csvfile.Refusal as refused:
+        (folder / PROBLEM).write_text(json.dumps([refused.key, refused.numbers]))
+
+
+if __name__ == "__main__":
+    main()
