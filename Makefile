@@ -5,7 +5,7 @@ PORT ?= 8501
 BENCH = $(VENV)/bench
 PYTEST = $(VENV)/bin/python -m pytest
 
-.PHONY: run test check lint types fast rest bench assets claims clean
+.PHONY: run test check lint types fast rest bench assets claims space clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.app  ## serve the app on port $(PORT)
@@ -32,6 +32,8 @@ bench: $(BENCH)/.ready  ## the tables that README quotes; REPLEARN_DATA names th
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(BENCH)/bin/python benchmarks/loop.py
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/contraction.py
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/projection.py
+	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/stacked.py
+	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/frozen.py
 	$(VENV)/bin/python benchmarks/canvas.py
 	$(VENV)/bin/python benchmarks/live.py
 
@@ -41,6 +43,9 @@ assets: $(VENV)/.app  ## train the runs that come with the app
 
 claims: $(VENV)/.app  ## run every claim's experiment over its seeds and keep what came out; ONLY=C4 for one
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m replearn_core claims $(ONLY)
+
+space: $(VENV)/.app  ## the conditions of a Space without Docker; needs root, to be another user
+	$(VENV)/bin/python tests/hosting/space.py
 
 clean:  ## the environment, not the runs
 	rm -rf $(VENV)
