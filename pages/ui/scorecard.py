@@ -7,16 +7,14 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from pages.ui import plot, runs, session, text
+from pages.ui import plot, questions, runs, session, text
 from pages.ui.latent import asking, knobs
 from pages.ui.text import t
 from replearn_core import engine, properties, tasks
-from replearn_core.engine import Refused, RunView, TaskView
-from replearn_core.experiment import Problem
+from replearn_core.engine import RunView, TaskView
 from replearn_core.properties.scorecard import FEW, ROWS
 
 POLL = 1.0  # seconds
-REFUSAL = "scorecard.refusal"  # (task id, Problem) with which the engine refused the last press
 RUN = "scorecard.run"  # the widget that chooses the run
 WIDTH = 170  # CSS pixels of one number
 SHARES = ("labels", "hierarchical", "manifold")  # in percent
@@ -77,7 +75,7 @@ def show(view: RunView) -> None:
 
 def _standing(task: tasks.Task) -> TaskView:
     running = engine.current()
-    return running.task(task.id) if running else TaskView(task.id, "missing", problem=Problem("problem.engine_starting"))
+    return running.task(task.id) if running else TaskView(task.id, "missing")
 
 
 def _waiting(task: tasks.Task) -> None:
@@ -89,24 +87,13 @@ def _waiting(task: tasks.Task) -> None:
 
 
 def _invite(task: tasks.Task, standing: TaskView) -> None:
-    refused = session.get(REFUSAL)
-    problem = refused[1] if refused and refused[0] == task.id else standing.problem
+    problem = questions.refusal(task, standing)
     if problem is not None:
         st.text(text.problem(problem))
     st.caption(t("scorecard.invite"))
-    st.button(t("scorecard.measure"), key="scorecard_measure", icon=":material/fact_check:", on_click=_press, args=(task,))
-
-
-def _press(task: tasks.Task) -> None:
-    """Ask the engine; a run that is not kept whole is trained again there."""
-    session.put(REFUSAL, None)
-    running = engine.current()
-    if running is None:
-        return
-    try:
-        running.compute(task, owner=session.owner(), again=running.task(task.id).state == "failed")
-    except Refused as refused:
-        session.put(REFUSAL, (task.id, refused.problem))
+    st.button(
+        t("scorecard.measure"), key="scorecard_measure", icon=":material/fact_check:", on_click=questions.press, args=(task,)
+    )
 
 
 # ---- the row of numbers ----

@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from pages.ui import session, text
+from pages.ui import questions, session, text
 from pages.ui.deployment import state
 from pages.ui.latent import asking, knobs
 from pages.ui.plot import three
@@ -26,7 +26,7 @@ def turn(view: RunView) -> None:
             type="primary",
             icon=":material/timer:",
             disabled=task is None or standing.live,
-            on_click=state.once_more if standing.state == "finished" else state.press,
+            on_click=state.once_more if standing.state == "finished" else questions.press,
             args=(task,),
         )
         st.markdown(f"**{t('deployment.forms')}**")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import streamlit as st
 
-from pages.ui import errors, text
+from pages.ui import errors, questions, text
 from pages.ui.deployment import charts, package, state
 from pages.ui.plot import three
 from pages.ui.text import duration, t
@@ -40,7 +40,7 @@ def _measuring(view: RunView) -> None:
         st.rerun()
     assert task is not None
     st.progress(min(max(standing.progress, 0.0), 1.0), text=t("deployment.measuring", percent=round(100 * standing.progress)))
-    st.button(t("properties.stop"), key="deployment_stop", icon=":material/stop:", on_click=state.stop, args=(task,))
+    st.button(t("properties.stop"), key="deployment_stop", icon=":material/stop:", on_click=questions.stop, args=(task,))
     if standing.partial:
         _forms(standing, view)
 

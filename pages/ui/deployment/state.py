@@ -2,17 +2,16 @@
 
 import streamlit as st
 
-from pages.ui import session
+from pages.ui import questions, session
 from pages.ui.address import Address
 from pages.ui.latent import asking
 from replearn_core import engine, tasks
 from replearn_core.catalog import Knob
-from replearn_core.engine import Refused, RunView, TaskView
+from replearn_core.engine import RunView, TaskView
 from replearn_core.experiment import Problem
 from replearn_core.options import Option
 from replearn_core.presets import preset
 
-REFUSAL = "deployment.refusal"  # (task id, Problem) with which the engine refused the last press
 FORMS = ("pruned", "energy", "student")
 TERMS: dict[str, tuple[float, ...]] = {
     "traffic": tuple(10.0**power for power in range(3, 13)),
@@ -46,7 +45,7 @@ def term(name: str) -> float:
 
 
 def question(view: RunView) -> tuple[tasks.Task | None, TaskView, Problem | None]:
-    """(the question about this run, how it stands, why it cannot be answered); asking it is `press`'s."""
+    """(the question about this run, how it stands, why it cannot be answered); asking it is `questions.press`'s."""
     nothing = TaskView("none", "missing")
     if view.experiment is None:
         return None, nothing, view.problem or Problem("explorer.unknown_run", "run")
@@ -58,35 +57,14 @@ def question(view: RunView) -> tuple[tasks.Task | None, TaskView, Problem | None
     except tasks.CannotAnswer as error:
         return None, nothing, error.problem
     running = engine.current()
-    if running is None:
-        return task, nothing, Problem("problem.engine_starting")
-    standing, refused = running.task(task.id), session.get(REFUSAL)
-    told = refused[1] if refused and refused[0] == task.id and standing.state == "missing" else standing.problem
-    return task, standing, told
-
-
-def press(task: tasks.Task) -> None:
-    """Ask the engine."""
-    running = engine.current()
-    if running is None:
-        return
-    session.put(REFUSAL, None)
-    try:
-        running.compute(task, owner=session.owner(), again=running.task(task.id).state == "failed")
-    except Refused as refused:
-        session.put(REFUSAL, (task.id, refused.problem))
+    standing = running.task(task.id) if running else nothing
+    return task, standing, questions.refusal(task, standing)
 
 
 def once_more(task: tasks.Task) -> None:
     """Measure anew: another try is another question."""
     ADDRESS.take("again", (float(task.options["again"]) + 1) % 1_001)
-    press(task.changed(again=float(ADDRESS.values["again"])))
-
-
-def stop(task: tasks.Task) -> None:
-    """Give it up; whoever else waits for it still gets it."""
-    if (running := engine.current()) is not None:
-        running.cancel(task.id, owner=session.owner())
+    questions.press(task.changed(again=float(ADDRESS.values["again"])))
 
 
 def is_dark() -> bool:

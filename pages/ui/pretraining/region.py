@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import errors, text
+from pages.ui import errors, questions, text
 from pages.ui.pretraining import borders, diagram, show, state
 from pages.ui.pretraining.state import Asked
 from pages.ui.text import duration, t
@@ -39,7 +39,7 @@ def _progress(task: tasks.Task) -> None:
             if view.position:
                 st.caption(t("properties.queued", n=view.position))
         with stop:
-            st.button(t("properties.stop"), key="pretraining_stop", icon=":material/stop:", on_click=state.stop, args=(task,))
+            st.button(t("properties.stop"), key="pretraining_stop", icon=":material/stop:", on_click=questions.stop, args=(task,))
     with errors.contained("pretraining.live"):
         arrays, at = view.arrays, (int(view.numbers.get("stage", 0)), int(view.numbers.get("place", 0)))
         if state.part() == "pretraining":
@@ -77,7 +77,7 @@ def button(asked: Asked, key: str) -> None:
         type="primary",
         icon=":material/play_arrow:",
         disabled=asked.task is None or asked.view.live or (asked.view.state == "finished" and not asked.shipped),
-        on_click=state.press,
+        on_click=questions.press,
         args=(asked.task,),
     )
 

@@ -11,18 +11,17 @@ from typing import Any
 import streamlit as st
 from pydantic_core import PydanticCustomError
 
-from pages.ui import session
+from pages.ui import questions, session
+from pages.ui.questions import Asked
 from pages.ui.text import has, t
-from replearn_core import claims, engine, properties, studies, tasks
+from replearn_core import properties, studies
 from replearn_core.catalog import Knob
-from replearn_core.engine import Refused, TaskView
-from replearn_core.experiment import RUN_ID_PATTERN, InvalidExperiment, Problem
+from replearn_core.experiment import RUN_ID_PATTERN, Problem
 from replearn_core.options import Option, checked
 
 NOW = "properties.now"  # the Now on screen
 QUERY = "properties.query"  # the query that this page wrote last
 NOTICES = "properties.notices"  # Problems of the link that was opened
-REFUSAL = "properties.refusal"  # (task id, Problem) with which the engine refused the last press
 KNOB = "properties.knob."  # prefix of every knob's widget key
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -184,53 +183,6 @@ def _problem(kind: str, setting: str, **numbers: Any) -> Problem:
 # ---- the question ----
 
 
-@dataclass(frozen=True)
-class Asked:
-    """task: None where the knobs do not go together. view: how the answer stands. problem: why there is none. shipped: the answer
-    came with the app, and nobody has computed it here."""
-
-    task: tasks.Task | None
-    view: TaskView
-    problem: Problem | None = None
-    shipped: bool = False
-
-
 def question(shown: Now) -> Asked:
-    """The question as it stands; asking for it is `press`'s."""
-    nothing = TaskView("none", "missing")
-    try:
-        task = tasks.Task.from_values({"kind": studies.PREFIX + shown.part, "options": shown.options()})
-        assert task.experiment is not None
-        tasks.check(task, task.experiment)
-    except InvalidExperiment as error:
-        return Asked(None, nothing, error.problems[0])
-    except tasks.CannotAnswer as error:
-        return Asked(None, nothing, error.problem)
-    running, refused, kept = engine.current(), session.get(REFUSAL), claims.shipped_answer(task.id)
-    view = running.task(task.id) if running else nothing
-    told = refused[1] if refused and refused[0] == task.id and view.state == "missing" else None
-    if view.state == "failed":
-        told = view.problem or Problem("problem.task_failed", "", {"error": "–"})
-    if running is None:
-        told = Problem("problem.engine_starting")
-    if kept is not None and view.state in ("missing", "failed"):
-        return Asked(task, TaskView(task.id, "finished", progress=1.0, answer=kept), told, shipped=True)
-    return Asked(task, view, told)
-
-
-def press(task: tasks.Task) -> None:
-    """Ask the engine; equal questions of all visitors are one computation."""
-    running = engine.current()
-    if running is None:
-        return
-    session.put(REFUSAL, None)
-    try:
-        running.compute(task, owner=session.owner(), again=running.task(task.id).state == "failed")
-    except Refused as refused:
-        session.put(REFUSAL, (task.id, refused.problem))
-
-
-def stop(task: tasks.Task) -> None:
-    """Give it up; whoever else waits for it still gets it."""
-    if (running := engine.current()) is not None:
-        running.cancel(task.id, owner=session.owner())
+    """The question as it stands; asking for it is `questions.press`'s."""
+    return questions.asked(shown.part, shown.options())

@@ -1,0 +1,81 @@
+"""A page's question to a study: how it stands, and asking it. No link starts work: `press` asks, `asked` only looks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pages.ui import session
+from replearn_core import claims, engine, studies, tasks
+from replearn_core.engine import Refused, TaskView
+from replearn_core.experiment import InvalidExperiment, Problem
+
+REFUSAL = "questions.refusal"  # (task id, Problem) with which the engine refused the last press
+NOTHING = TaskView("none", "missing")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """task: None where it cannot be asked. view: how the answer stands. problem: why there is none. shipped: the answer came with
+    the app, and nobody has computed it here."""
+
+    task: tasks.Task | None
+    view: TaskView
+    problem: Problem | None = None
+    shipped: bool = False
+
+
+def asked(
+    study: str,
+    options: Mapping[str, float | str],
+    *,
+    lacking: Callable[[tasks.Task], Problem | None] = lambda task: None,
+    folders: tuple[Path, ...] = (claims.SHIPPED,),
+) -> Asked:
+    """How a study with these settings stands. lacking: what else is in the way, told before anybody waits. folders: of answers
+    that came with the app."""
+    try:
+        task = tasks.Task.from_values({"kind": studies.PREFIX + study, "options": dict(options)})
+        assert task.experiment is not None  # a study names its data
+        tasks.check(task, task.experiment)
+    except InvalidExperiment as error:
+        return Asked(None, NOTHING, error.problems[0])
+    except tasks.CannotAnswer as error:
+        return Asked(None, NOTHING, error.problem)
+    running = engine.current()
+    view = running.task(task.id) if running else NOTHING
+    told = refusal(task, view)
+    if view.state not in ("missing", "failed"):
+        return Asked(task, view, told)
+    kept = next(filter(None, (claims.shipped_answer(task.id, folder) for folder in folders)), None)
+    if kept is not None:
+        return Asked(task, TaskView(task.id, "finished", progress=1.0, answer=kept), told, shipped=True)
+    found = lacking(task)
+    return Asked(task, view, told) if found is None else Asked(None, view, found)
+
+
+def refusal(task: tasks.Task, view: TaskView) -> Problem | None:
+    """Why there is no answer: the engine refused the press, the task failed, or there is no engine yet."""
+    refused = session.get(REFUSAL)
+    if engine.current() is None:
+        return Problem("problem.engine_starting")
+    if view.state == "failed":
+        return view.problem or Problem("problem.task_failed", "", {"error": "–"})
+    return refused[1] if refused and refused[0] == task.id and view.state == "missing" else None
+
+
+def press(task: tasks.Task) -> None:
+    """Ask the engine; equal questions of all visitors are one computation."""
+    running = engine.current()
+    if running is None:
+        return
+    session.put(REFUSAL, None)
+    try:
+        running.compute(task, owner=session.owner(), again=running.task(task.id).state == "failed")
+    except Refused as refused:
+        session.put(REFUSAL, (task.id, refused.problem))
+
+
+def stop(task: tasks.Task) -> None:
+    """Give it up; whoever else waits for it still gets it."""
+    if (running := engine.current()) is not None:
+        running.cancel(task.id, owner=session.owner())
