@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import errors, text
+from pages.ui import errors, questions, text
 from pages.ui.text import duration, t
 from pages.ui.transfer import curves, grid, race, state
 from pages.ui.transfer.state import Asked
@@ -51,7 +51,7 @@ def _progress(task: tasks.Task) -> None:
         st.progress(min(max(view.progress, 0.0), 1.0), text=t("properties.working", percent=round(100 * view.progress)))
         if view.position:
             st.caption(t("properties.queued", n=view.position))
-        st.button(t("properties.stop"), key="transfer_stop", icon=":material/stop:", on_click=state.stop, args=(task,))
+        st.button(t("properties.stop"), key="transfer_stop", icon=":material/stop:", on_click=questions.stop, args=(task,))
     arrays = view.arrays
     if arrays:
         with errors.contained(f"transfer.{state.part()}"):
@@ -79,7 +79,7 @@ def button(asked: Asked, key: str) -> None:
         type="primary",
         icon=":material/play_arrow:",
         disabled=asked.task is None or asked.view.live or (asked.view.state == "finished" and not asked.shipped),
-        on_click=state.press,
+        on_click=questions.press,
         args=(asked.task,),
     )
 

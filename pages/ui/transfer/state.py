@@ -3,21 +3,18 @@
 Nothing is computed here, and no link starts work: `press` asks the engine, everything else only looks.
 """
 
-from dataclasses import dataclass
-
 import streamlit as st
 
-from pages.ui import session
+from pages.ui import questions, session
 from pages.ui.address import Address
-from replearn_core import claims, engine, studies, tasks
+from pages.ui.questions import Asked
+from replearn_core import claims, studies, tasks
 from replearn_core.catalog import Knob
 from replearn_core.comparisons import pairs, quadrant, sources
-from replearn_core.engine import Refused, TaskView
-from replearn_core.experiment import InvalidExperiment, Problem
+from replearn_core.experiment import Problem
 from replearn_core.options import Choice, Option
 
 PARTS = ("race", "quadrant", "layers", "advice")
-REFUSAL = "transfer.refusal"  # (task id, Problem) with which the engine refused the last press
 OWN_DATA: dict[str, Option] = {
     "labels": Knob("labels", r"\text{labels}", 2, 100_000, 100, integer=True),
     "classes": Knob("classes", r"\text{classes}", 2, 1_000, 10, integer=True),
@@ -77,43 +74,12 @@ def values() -> dict[str, float | str]:
 # ---- the question ----
 
 
-@dataclass(frozen=True)
-class Asked:
-    """task: None where the knobs do not go together. view: how the answer stands. problem: why there is none. shipped: the answer
-    came with the app, and nobody has computed it here."""
-
-    task: tasks.Task | None
-    view: TaskView
-    problem: Problem | None = None
-    shipped: bool = False
-
-
 def question(name: str | None = None, chosen: dict[str, float | str] | None = None) -> Asked:
-    """How the study of a part stands, with its settings; asking for it is `press`'s."""
+    """How the study of a part stands, with its settings; asking for it is `questions.press`'s."""
     name = name or part()
     options = values() if chosen is None else chosen
-    nothing = TaskView("none", "missing")
-    try:
-        task = tasks.Task.from_values({"kind": studies.PREFIX + name, "options": options})
-        assert task.experiment is not None
-        tasks.check(task, task.experiment)
-    except InvalidExperiment as error:
-        return Asked(None, nothing, error.problems[0])
-    except tasks.CannotAnswer as error:
-        return Asked(None, nothing, error.problem)
-    kept = claims.shipped_answer(task.id) or claims.shipped_answer(task.id, sources.FOLDER)
-    running, refused = engine.current(), session.get(REFUSAL)
-    view = running.task(task.id) if running else nothing
-    told = refused[1] if refused and refused[0] == task.id and view.state == "missing" else None
-    if view.state == "failed":
-        told = view.problem or Problem("problem.task_failed", "", {"error": "–"})
-    if running is None:
-        told = Problem("problem.engine_starting")
-    if kept is not None and view.state in ("missing", "failed"):
-        return Asked(task, TaskView(task.id, "finished", progress=1.0, answer=kept), told, shipped=True)
-    if view.state in ("missing", "failed") and (found := _in_the_way(name, task)) is not None:
-        return Asked(None, view, found)
-    return Asked(task, view, told)
+    folders = (claims.SHIPPED, sources.FOLDER)
+    return questions.asked(name, options, lacking=lambda task: _in_the_way(name, task), folders=folders)
 
 
 def _in_the_way(name: str, task: tasks.Task) -> Problem | None:
@@ -128,21 +94,3 @@ def _in_the_way(name: str, task: tasks.Task) -> Problem | None:
         if found is not None:
             return found
     return None
-
-
-def press(task: tasks.Task) -> None:
-    """Ask the engine; equal questions of all visitors are one computation."""
-    running = engine.current()
-    if running is None:
-        return
-    session.put(REFUSAL, None)
-    try:
-        running.compute(task, owner=session.owner(), again=running.task(task.id).state == "failed")
-    except Refused as refused:
-        session.put(REFUSAL, (task.id, refused.problem))
-
-
-def stop(task: tasks.Task) -> None:
-    """Give it up; whoever else waits for it still gets it."""
-    if (running := engine.current()) is not None:
-        running.cancel(task.id, owner=session.owner())
