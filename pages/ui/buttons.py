@@ -51,7 +51,7 @@ def _small(name: str, icon: str, action: Callable[[str], None], run_id: str, dis
 def toolbar(view: RunView, experiment: Experiment | None) -> None:
     """What concerns the picture: again, another seed, runs.pin, all six."""
     off = runs.engine_problem() is not None or experiment is None
-    with st.container(horizontal=True, gap="xsmall", key="toolbar"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="toolbar"):
         _tool("rewind", "replay", runs.train, (), off)
         _tool("new_seed", "casino", runs.train_new_seed, (), off)
         pins = session.get(session.PINS, ())
