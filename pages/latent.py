@@ -26,7 +26,7 @@ with picture:
 
 # ---- what to notice ----
 with below:
-    st.markdown(f"#### {t('notice.title')}")
+    st.markdown(f"## {t('notice.title')}")
     with st.container(key="latent_lessons"):
         for name in knobs.lessons_of(now, view.experiment):
             with st.container(key=f"latent_lesson_{name}"):

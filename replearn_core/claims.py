@@ -71,6 +71,11 @@ def _deployed(found: str) -> Effect:
     return Effect(studies.PREFIX + "scale", found, page="deployment", query={})
 
 
+def _on(page: str, part: str, found: str, expected: Expected = "higher", *, study: str = "", **where: float) -> Effect:
+    """A comparison of a study that another page shows in this part of it."""
+    return Effect(studies.PREFIX + (study or part), found, expected, where, page=page, query={"part": part})
+
+
 LECTURE = tuple(f"C{number}" for number in range(1, 27))
 """All of the lecture's claims in its order, those without an experiment too."""
 
@@ -158,6 +163,32 @@ CLAIMS: Mapping[str, tuple[Effect, ...]] = MappingProxyType(
             _variant("predicted", "predicted.code", "psc"),
             _variant("predicted", "predicted.probe", "psc"),
         ),
+        "C16": (
+            _on("pretraining", "pretraining", "pretraining.error"),
+            _on("pretraining", "pretraining", "pretraining.gradient", "lower"),
+        ),
+        "C17": (
+            _on("pretraining", "pretraining", "pretraining.error"),
+            _on("pretraining", "pretraining", "pretraining.regularises"),
+            _on("pretraining", "pretraining", "pretraining.optimises"),
+        ),
+        "C18": (_on("transfer", "race", "race.fixed_features"), _on("transfer", "race", "race.all_layers")),
+        "C19": tuple(
+            _on("transfer", "quadrant", f"quadrant.advice.{likeness}", labels=labels)
+            for likeness in ("similar", "different")
+            for labels in (3, 300)
+        ),
+        "C20": (
+            _on("transfer", "race", "race.rates"),
+            _on("transfer", "race", "race.rates_kept"),
+            *(_on("transfer", "quadrant", "quadrant.rates.similar", labels=labels) for labels in (3, 300)),
+        ),
+        "C21": (_on("transfer", "layers", "layers.general"), _on("transfer", "layers", "layers.tuned")),
+        "C23": (
+            _on("malware", "families", "malware.by_hand", study="malware_families"),
+            _on("malware", "families", "malware.transfer", study="malware_families"),
+            _on("malware", "unknown", "malware.unknown", study="malware_unknown", score=0),
+        ),
         "C24": (_deployed("scale.bytes"), _deployed("scale.latency")),
         "C25": (_deployed("scale.training"),),
     }
@@ -168,8 +199,14 @@ CLAIMS: Mapping[str, tuple[Effect, ...]] = MappingProxyType(
 # ---- what was measured ----
 
 
+_MEASURED = ("effect", "low", "high")
+
+
 class Measured(NamedTuple):
-    """One effect as measured: mean over seeds with its 95 % interval, and the day on which its experiment was run."""
+    """One effect as measured: mean over seeds with its 95 % interval, and the day on which its experiment was run.
+
+    numbers: what else its finding says, for the words about it.
+    """
 
     effect: Effect
     mean: float
@@ -177,6 +214,7 @@ class Measured(NamedTuple):
     high: float
     seeds: int
     date: str
+    numbers: Mapping[str, float] = MappingProxyType({})
 
     @property
     def direction(self) -> str:
@@ -214,7 +252,7 @@ def evidence(claim: str, folder: Path = SHIPPED) -> Evidence | None:
     if [one["task"] for one in told["effects"]] != [effect.task.id for effect in CLAIMS[claim]]:
         return None
     rows = zip(CLAIMS[claim], told["effects"])
-    found = [Measured(one, row["effect"], row["low"], row["high"], row["seeds"], row["date"]) for one, row in rows]
+    found = [Measured(effect, *(row[name] for name in (*_MEASURED, "seeds", "date", "numbers"))) for effect, row in rows]
     return Evidence(claim, tuple(found), told["date"], told["seconds"], told["versions"])
 
 
@@ -303,7 +341,8 @@ def _gathered(claim: str, folder: Path) -> dict[str, Any] | None:
         facts[effect.task.id] = made(answer)
         found = numbers_of(effect, read_answer(wire.arrays_of(answer)))
         row = {"finding": effect.finding, **effect.where, "expected": effect.expected, "task": effect.task.id}
-        row |= {name: found[name] for name in ("effect", "low", "high")}
+        row |= {name: found[name] for name in _MEASURED}
+        row["numbers"] = {name: one for name, one in found.items() if name not in (*_MEASURED, "seeds")}
         rows.append(row | {"seeds": int(found["seeds"]), "date": facts[effect.task.id]["date"]})
     return {
         "claim": claim,

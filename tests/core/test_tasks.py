@@ -233,9 +233,9 @@ def test_a_continuation_whose_parents_states_are_gone_is_trained_through_them(en
 
 
 def test_a_task_whose_worker_is_killed_begins_anew_and_is_answered(engine, run):
-    slow = engine.submit(small(train_size=1_400, batch_size=16, epochs=60, seed=3), owner="a")
+    slow = engine.submit(small(train_size=1_400, batch_size=16, epochs=200, seed=3), owner="a")
     until(lambda: not engine.watch(slow).live)
-    task_id = engine.compute(asked("points", run=slow, epoch=58, size=50), owner="a")
+    task_id = engine.compute(asked("points", run=slow, epoch=60, size=50), owner="a")
     until(lambda: engine.task(task_id).progress > 0)
     os.kill(worker_pid(engine), signal.SIGKILL)
     until(lambda: engine.books.jobs[task_id].restarts == 1)
@@ -243,15 +243,15 @@ def test_a_task_whose_worker_is_killed_begins_anew_and_is_answered(engine, run):
 
 
 def test_a_task_that_nobody_wants_ends_and_can_be_asked_again(engine, run):
-    slow = small(train_size=1_400, batch_size=16, epochs=60, seed=3).id
-    task_id = engine.compute(asked("points", run=slow, epoch=59, size=51), owner="a")
-    assert engine.compute(asked("points", run=slow, epoch=59, size=51), owner="b") == task_id
+    slow = small(train_size=1_400, batch_size=16, epochs=200, seed=3).id
+    task_id = engine.compute(asked("points", run=slow, epoch=195, size=51), owner="a")
+    assert engine.compute(asked("points", run=slow, epoch=195, size=51), owner="b") == task_id
     until(lambda: engine.task(task_id).progress > 0)
     engine.cancel(task_id, owner="a")
     assert engine.task(task_id).live, "b still wants it"
     engine.cancel(task_id, owner="b")
     assert done(engine, task_id).state == "missing"
-    assert engine.compute(asked("points", run=slow, epoch=59, size=51), owner="a") == task_id
+    assert engine.compute(asked("points", run=slow, epoch=195, size=51), owner="a") == task_id
     engine.cancel(task_id, owner="a")
     until(lambda: not engine.task(task_id).live)
 

@@ -14,6 +14,7 @@ from replearn_core.claims import Measured
 HERE = Path(__file__).resolve().parents[2]
 ICONS = {"shown": "check_circle", "partly": "contrast", "not_shown": "cancel", "none": "hourglass_empty"}
 HEADS = ("comparison", "picture", "effect", "says", "seeds")
+WIDTHS = (34, 20, 18, 14, 14)  # percent
 MARKS = {"expected": "●", "unclear": "○", "opposite": "◆"}
 
 
@@ -26,8 +27,8 @@ def draw(claim: str) -> None:
         st.markdown(f":material/{ICONS[verdict]}: {said}")
         if verdict in ("partly", "not_shown") and told.when(claim):
             st.markdown(told.when(claim))
-        for link, some in told.by_experiment(effects).items():
-            st.html(table(some))
+        for place, (link, some) in enumerate(told.by_experiment(effects).items()):
+            st.html(table(some, headed=place == 0))
             _open(link)
         if not effects:
             _open(claims.CLAIMS[claim][0].link if claim in claims.CLAIMS else told.part_of(claim))
@@ -38,14 +39,20 @@ def _open(link: str) -> None:
     path = HERE / f"{page}.py"
     if not path.is_file():  # a part of the lecture that this installation does not have
         return
-    study = t("evidence.open", name=t(f"home.part.{page}.name"))
-    st.page_link(str(path), label=study, icon=":material/science:", query_params=query)
+    label = t("evidence.open", name=told.experiment(page, query))
+    st.page_link(str(path), label=label, icon=":material/science:", query_params=query)
 
 
-def table(effects: Iterable[Measured]) -> str:
-    """HTML: what was compared, its interval as a picture against zero and in numbers, what that says, seeds and date."""
+def table(effects: Iterable[Measured], headed: bool = True) -> str:
+    """HTML: what was compared, its interval as a picture against zero and in numbers, what that says, seeds and date.
+
+    headed: whether the column names can be seen; they are there for those who listen.
+    """
     heads = "".join(f"<th scope='col'>{t(f'evidence.head.{name}')}</th>" for name in HEADS)
-    return f"<table class='evidence'><thead><tr>{heads}</tr></thead><tbody>{''.join(map(_row, effects))}</tbody></table>"
+    head = "<thead>" if headed else "<thead class='heard'>"
+    columns = "".join(f"<col style='width:{share}%'>" for share in WIDTHS)
+    rows = "".join(map(_row, effects))
+    return f"<table class='evidence'><colgroup>{columns}</colgroup>{head}<tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _row(one: Measured) -> str:
@@ -55,7 +62,7 @@ def _row(one: Measured) -> str:
     made = t("evidence.made", seeds=one.seeds, date=one.date)
     cells = (html.escape(interval), html.escape(said), html.escape(made))
     rest = "".join(f"<td class='{name}'>{cell}</td>" for name, cell in zip(("number", side, "made"), cells))
-    return f"<tr><th scope='row'>{html.escape(told.label(one.effect))}</th><td>{strip(one)}</td>{rest}</tr>"
+    return f"<tr><th scope='row'>{html.escape(told.label(one))}</th><td>{strip(one)}</td>{rest}</tr>"
 
 
 def strip(one: Measured) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from pages.ui.text import has, t
 from replearn_core import claims
-from replearn_core.claims import Effect, Measured
+from replearn_core.claims import Measured
 
 VERDICTS = ("shown", "partly", "not_shown", "none")
 PARTS: Mapping[str, range] = {
@@ -44,11 +44,12 @@ def when(claim: str) -> str:
     return t(f"claim.{claim}.when") if has(f"claim.{claim}.when") else ""
 
 
-def label(effect: Effect) -> str:
+def label(one: Measured) -> str:
     """What is compared, in the words of the page that shows the experiment, or in this page's own."""
-    numbers = {**effect.options, **effect.where}
-    for prefix in ("evidence", effect.page):
-        if has(key := f"{prefix}.label.{effect.finding}"):
+    effect, numbers = one.effect, {**one.effect.options, **one.numbers}
+    own = effect.finding.removeprefix(f"{effect.page}.")
+    for key in (f"evidence.label.{effect.finding}", f"{effect.page}.label.{effect.finding}", f"{effect.page}.label.{own}"):
+        if has(key):
             return t(key, **numbers)
     return effect.finding
 
@@ -62,6 +63,15 @@ def place(link: str) -> tuple[str, dict[str, str]]:
     """(page, query) of an effect's link."""
     page, _, query = link.partition("?")
     return page, dict(parse_qsl(query))
+
+
+def experiment(page: str, query: Mapping[str, str]) -> str:
+    """What a link opens: the page, and on it the part or the variant."""
+    name = t(f"home.part.{page}.name")
+    for key in (f"{page}.part.{query.get('part')}", f"variant.{query.get('variant')}.name"):
+        if has(key):
+            return t("evidence.place", page=name, part=t(key))
+    return name
 
 
 def by_experiment(effects: Iterable[Measured]) -> dict[str, list[Measured]]:
@@ -85,7 +95,8 @@ def as_csv(wanted: Iterable[str]) -> bytes:
     for claim in wanted:
         head: list[str | float] = [claim, t(f"claim.{claim}.sentence"), t(f"evidence.verdict.{verdict_of(claim)}")]
         for one in measured(claim):
-            told: list[str | float] = [label(one.effect), t(f"evidence.expects.{one.effect.expected}"), one.mean, one.low, one.high, one.seeds]
+            expects = t(f"evidence.expects.{one.effect.expected}")
+            told = (label(one), expects, one.mean, one.low, one.high, one.seeds)
             writer.writerow([escaped(cell) for cell in (*head, *told, one.date, one.effect.link)])
         if not measured(claim):
             writer.writerow([escaped(cell) for cell in (*head, *[""] * (len(COLUMNS) - len(head)))])

@@ -152,7 +152,8 @@ def _film_so_far(view: RunView) -> None:
 def _canvas(scene: Scene) -> None:
     look, points, experiment = scene.look, scene.points, scene.experiment
     if points.problem is not None:
-        st.text(text.problem(points.problem))
+        if points.problem != scene.view.problem:  # else it stands above, with how the run is
+            st.text(text.problem(points.problem))
         return
     if points.new or not scene.asks:
         return  # the maps that are there wait for the points that they show
@@ -247,7 +248,8 @@ def caption(numbers: Mapping[str, float]) -> str:
         if name in numbers:
             parts.append(f"{t(f'measure.{name}')}\u00a0{plot.three(numbers[name])}")
     if "knn_accuracy" in numbers:
-        parts.append(f"{t('explorer.knn')}\u00a0{t('measure.percent', n=plot.three(100 * numbers['knn_accuracy']))}")
+        share = t("measure.percent", n=plot.three(100 * numbers["knn_accuracy"])).replace(" ", "\u00a0")
+        parts.append(f"{t('explorer.knn')}\u00a0{share}")
     if "intrinsic_dimension" in numbers:
         parts.append(f"{t('explorer.intrinsic')}\u00a0{plot.three(numbers['intrinsic_dimension'])}")
     return " · ".join(parts)

@@ -80,7 +80,7 @@ def lines(
         ink = colour(kind, dark)
         if band is not None and len(x) > 1:
             edge = [*band[:, 1], *band[::-1, 0]]
-            there = {"type": "scatter", "mode": "lines", "x": [*x, *x[::-1]], "y": edge, "line": {"width": 0}}
+            there: dict[str, Any] = {"type": "scatter", "mode": "lines", "x": [*x, *x[::-1]], "y": edge, "line": {"width": 0}}
             there |= {"fill": "toself", "fillcolor": palette.faded(ink, 0.13), "hoverinfo": "skip", "showlegend": False}
             traces.append(there | {"legendgroup": kind})
         marked = len(x) <= 12

@@ -96,7 +96,7 @@ def _result(asked: Asked) -> None:
         st.caption(t(f"notifications.how_{kind}"))
     _source(str(told["settings"]["dataset"]))
     first, count = int(told["settings"]["first_seed"]), int(told["settings"]["seeds"])
-    st.caption(t("transfer.about", first=first, last=first + count - 1, seeds=count, id=asked.view.task_id[:8]))
+    st.caption(t("notifications.about", first=first, last=first + count - 1, seeds=count, id=asked.view.task_id[:8]))
 
 
 def _source(dataset: str) -> None:

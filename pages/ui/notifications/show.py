@@ -85,7 +85,9 @@ def ranking(told: Told, measure: str) -> None:
     """One row a model: mean over seeds with its interval."""
     lines = [(name, name_of(name), np.array(told["values"][f"{name}.{measure}"])) for name in models.FAMILIES]
     mark = np.mean(told["values"][f"truth.{measure}"]) if f"truth.{measure}" in told["values"] else None
-    said = "; ".join(f"{label}{t('properties.colon')}{spread(interval(values))}" for _, label, values in lines)
+    said = t("properties.semicolon").join(
+        f"{label}{t('properties.colon')}{spread(interval(values))}" for _, label, values in lines
+    )
     title = t(f"notifications.measure.{measure}")
     st.markdown(f"##### {t('notifications.chart.ranking')}")
     charts.rows(lines, title, "ranking", t("properties.dots_alt", title=title, rows=said), mark, t("notifications.ceiling"))
@@ -200,11 +202,14 @@ def _few_curve(arrays: Arrays) -> None:
     lines, said = [], []
     for row, kind in enumerate(pretraining.KINDS):
         values = auc[:, row]
-        found = [interval(column) for column in values.T] if len(values) > 1 else None
+        banded = kind == "pretrained" and len(values) > 1  # five bands would hide each other
+        found = [interval(column) for column in values.T] if banded else None
         band = None if found is None else np.array([[one.low, one.high] for one in found])
         lines.append(Line(kind, name_of(kind), labels, values.mean(axis=0), band))
         said.append(f"{name_of(kind)}{t('properties.colon')}{', '.join(three(one) for one in values.mean(axis=0))}")
-    alt = t("notifications.alt.few", rows="; ".join(said), labels=", ".join(f"{int(one):,}" for one in labels))
+    alt = t(
+        "notifications.alt.few", rows=t("properties.semicolon").join(said), labels=", ".join(f"{int(one):,}" for one in labels)
+    )
     charts.lines(lines, t("notifications.axis.labels"), t("notifications.measure.auc"), "few", alt, log=True, ticks=labels)
     st.caption(alt)
 

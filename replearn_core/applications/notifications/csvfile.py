@@ -13,7 +13,7 @@ import math
 import re
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 MOST_BYTES = 20 * 2**20
@@ -261,7 +261,7 @@ def escaped(cell: object) -> str:
     return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@", "\t", "\r") and not NUMBER.fullmatch(text) else text
 
 
-def written(header: list[str], rows: list[list[object]]) -> str:
+def written(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A CSV with every cell escaped."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
@@ -273,6 +273,8 @@ def written(header: list[str], rows: list[list[object]]) -> str:
 def main() -> None:
     """What the child process does: standard input → one line of JSON."""
     import resource
+
+    told: dict[str, object]
 
     resource.setrlimit(resource.RLIMIT_AS, (512 * 2**20, 512 * 2**20))
     resource.setrlimit(resource.RLIMIT_CPU, (10, 10))

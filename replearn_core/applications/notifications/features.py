@@ -76,7 +76,7 @@ def scale(log: Log) -> Scale:
     count = np.maximum(known.sum(axis=0), 1)
     mean = np.where(known, values, 0).sum(axis=0) / count
     deviation = np.sqrt((np.where(known, values - mean, 0) ** 2).sum(axis=0) / count)
-    return Scale(names, mean, np.where(deviation > 1e-9, deviation, 1.0), ~known.all(axis=0))
+    return Scale(names, mean, np.where(deviation > 1e-9, deviation, 1.0), np.asarray(~known.all(axis=0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +132,7 @@ class Rates:
 
     def of(self, log: Log) -> dict[str, np.ndarray]:
         """Smoothed rate (as a logit) and log count of each row's levels: (clicks + 20 r) / (rows + 20)."""
-        found = {}
+        found: dict[str, np.ndarray] = {}
         for names, keys, clicks, rows in zip(self.columns, self.keys, self.clicks, self.rows):
             place, known = _lookup(keys, _joined(log, names))
             n, k = np.where(known, rows[place], 0.0), np.where(known, clicks[place], 0.0)

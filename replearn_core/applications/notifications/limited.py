@@ -26,7 +26,7 @@ READ_SECONDS = 15.0
 FIT_SECONDS = 240  # of processor time
 MOST_DATA = 3 * 2**30  # bytes that a fitting may write to
 MOST_ANSWER = 20 * 2**20
-ANSWER, SHARE, PROBLEM = "answer.npz", "share", "problem.json"
+ANSWER, SHARE, PROBLEM = "answer.npz", "share", "refused.json"
 ROOT = Path(__file__).resolve().parents[3]
 
 log = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def _leave_with_parent() -> None:
 
 
 def main() -> None:
-    """Standard input → models → answer.npz or problem.json in the folder named."""
+    """Standard input → models → answer.npz or refused.json in the folder named."""
     import resource
 
     folder = Path(sys.argv[1])
@@ -171,7 +171,8 @@ def main() -> None:
         found = tables.own(data, asked["roles"])
         tell(0.02)
         answer = study.run_clicks(study.Clicks.from_values(asked["settings"]), tell=tell, log=found)
-        np.savez(folder / "unfinished.npz", **answer.answer()[0])
+        arrays: dict[str, Any] = answer.answer()[0]
+        np.savez(folder / "unfinished.npz", **arrays)
         (folder / "unfinished.npz").rename(folder / ANSWER)
     except csvfile.Refusal as refused:
         (folder / PROBLEM).write_text(json.dumps([refused.key, refused.numbers]))

@@ -26,7 +26,8 @@ OWN_PLACE = {"embedding": 10, "embedding_rates": 30}
 """Training rows of a level that gets an embedding of its own: fewer, and it learns those very rows by heart (KDD, trials)."""
 DROPPED = 0.15  # share of levels that training replaces by "unknown", so that unknown ones are met before they matter
 TREES, DEPTH = 120, 15  # most trees, leaves of each
-BATCH = 256
+BATCH, LEAST_BATCH = 256, 32  # rows of a step; smaller ones where a log is small, so that an epoch has forty steps
+UPDATES = 300  # at least so many steps: a small log is read more often, and the best moment on held rows is kept
 
 Predict = Callable[[Log], np.ndarray]
 
@@ -149,6 +150,8 @@ def click_net(sizes: Sequence[int], numbers: int, width: int, generator: torch.G
     from torch import nn
 
     class ClickNet(nn.Module):
+        starts: torch.Tensor
+
         def __init__(self):
             super().__init__()
             total = int(sum(sizes))
@@ -159,6 +162,9 @@ def click_net(sizes: Sequence[int], numbers: int, width: int, generator: torch.G
             self.hidden = nn.Linear(inner, 32)
             self.out = nn.Linear(32, 1)
             self.straight = nn.Linear(numbers, 1) if numbers else None
+            if self.straight is not None:
+                torch.nn.init.zeros_(self.straight.weight)
+                torch.nn.init.zeros_(self.straight.bias)
             for layer in (self.hidden, self.out):
                 bound = layer.in_features**-0.5
                 for tensor in (layer.weight, layer.bias):
@@ -213,10 +219,11 @@ def _learn(net: Any, codes: np.ndarray, x: np.ndarray, y: np.ndarray, held: np.n
     net.out.bias.data.fill_(float(np.log(max(y.mean(), 1e-3) / max(1 - y.mean(), 1e-3))))
     c, numbers, target = torch.from_numpy(codes), torch.from_numpy(x), torch.from_numpy(y.astype(np.float32))
     places = torch.from_numpy(np.flatnonzero(~held))
+    size = min(BATCH, max(LEAST_BATCH, len(places) // 40))
     best, kept = np.inf, None
-    for _ in range(epochs):
+    for _ in range(max(epochs, -(-UPDATES * size // max(len(places), 1)))):
         order = places[torch.randperm(len(places), generator=generator)]
-        for batch in order.split(BATCH):
+        for batch in order.split(size):
             hidden = torch.rand(len(batch), c.shape[1], generator=generator) < DROPPED
             blank = torch.rand(len(batch), x.shape[1], generator=generator) < DROPPED
             logits = net(c[batch].masked_fill(hidden, 0), numbers[batch].masked_fill(blank, 0))

@@ -18,7 +18,7 @@ COUNTS = ("sent", "clicks", "disturbances", "uninstalls")
 
 
 class Estimate(NamedTuple):
-    """Clicks a message that could be sent, estimated from a log, with its 95 % interval over users; ess: effective rows' share."""
+    """Clicks a message that could be sent, estimated from a log, its 95 % interval over users; ess: share of effective rows."""
 
     value: float
     low: float

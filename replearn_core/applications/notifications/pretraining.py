@@ -110,6 +110,8 @@ def network(sizes: tuple[int, ...], settings: LogPretraining, generator: Any) ->
     width = 8
 
     class LogAutoencoder(nn.Module):
+        starts: torch.Tensor
+
         def __init__(self):
             super().__init__()
             self.register_buffer("starts", torch.tensor([0, *np.cumsum(sizes)[:-1].tolist()]))
@@ -168,7 +170,7 @@ def pretrained(codes: np.ndarray, sizes: tuple[int, ...], settings: LogPretraini
 
 
 def recovery(net: Any, codes: np.ndarray, seen: np.ndarray, noise: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Per column (C,): share of swapped cells of held-out rows that the network puts right, and that the commonest level would."""
+    """Per column (C,): share of swapped cells of held-out rows that the network puts right; that the commonest level would."""
     import torch
 
     clean = torch.from_numpy(codes)

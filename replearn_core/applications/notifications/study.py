@@ -68,16 +68,16 @@ class Found:
 
 
 def run_clicks(settings: Clicks, *, tell: Tell = silent, log: tables.Log | None = None) -> Study:
-    """Models of a click, trained on the past and tested on later messages, to known and to new users. One seed, one world or split.
+    """Models of a click, trained on the past, tested on later messages to known and to new users. One seed, one world or split.
 
     values for each family: `.auc`, `.log_loss`, `.calibration` on all held-out rows; `.auc_later` and `.auc_new` where the
     split has both; on the simulator `.truth` (mean |p̂ − p|), `.profit_gain` (profit at a budget of 30 % over that of sending to
-    all, per user, at 1 a click, 0.05 a disturbance, 5 an uninstall), and `.beside_random` (clicks less those of a coin that sends as many,
-    per 1,000 messages, at a budget of 30 %); `truth.*` are the true probability's own measures.
+    all, per user, at 1 a click, 0.05 a disturbance, 5 an uninstall), and `.beside_random` (clicks less those of a coin that
+    sends as many, per 1,000 messages, at a budget of 30 %); `truth.*` are the true probability's own measures.
     arrays: `<family>.interval` (S, 3, 2) bootstrap over users, `<family>.curve` (S, 10, 3), `<family>.gain` (S, 51);
     `counts` (4,) rows trained, later, new, users; on the simulator `policy.<family>`, `policy.random`, `policy.knowing`
     (S, 21, 4) and `logged.<family>` (S, 21, 3) estimated from the log, `replayed.<family>` (S, 21) the truth of the same;
-    elsewhere `logged.<family>`. Maps: `map.<what>` (n, 2), `map.<what>.group` int (n,), `map.<what>.size` (n,), of the first seed.
+    elsewhere `logged.<family>`. Maps of the first seed: `map.<what>` (n, 2), `.group` int (n,), `.size` (n,), `.rate` (n,).
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 

@@ -199,8 +199,7 @@ def raw(name: str) -> csvfile.Table:
     if path is None:
         raise Unavailable(name, "missing", FILES[name])
     try:
-        opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-        with opened as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return csvfile.read(file.read(MOST_BYTES))
     except (OSError, EOFError, csvfile.Refusal) as error:
         raise Unavailable(name, "damaged", FILES[name]) from error

@@ -17,7 +17,7 @@ from replearn_core.applications.notifications import features, models, tables
 from replearn_core.properties.study import Finding, Settings, Study, Tell, finding, finished, interval, silent
 
 RANKINGS = ("two_models", "two_forests", "response")
-"""Difference of two logistic regressions; of two boosted ensembles; the chance of a visit with the message, as most would rank."""
+"""Difference of two logistic regressions; of two boosted ensembles; the chance of a visit with the message, the usual rank."""
 TENTHS = 10
 SHARES = 20  # points of the uplift curve
 KINDS = ("loyal", "hesitant", "annoyed", "busy")  # of the simulated campaign
@@ -41,7 +41,7 @@ class Campaign:
 
 
 class Uplift(Settings):
-    """arm, outcome: of the real campaign. customers, harm: of the simulated one; harm: logits that a message costs the annoyed."""
+    """arm, outcome: of the real campaign. customers, harm: of the simulated one; harm: logits a message costs the annoyed."""
 
     dataset: Literal["simulator", "hillstrom"] = "simulator"
     arm: Literal["womens", "mens", "both"] = "womens"

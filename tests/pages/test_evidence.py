@@ -1,0 +1,174 @@
+"""The evidence page without a browser: all claims, plain verdicts, checked links, intervals drawn where they are, safe CSV."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui import text
+from pages.ui.evidence import card, told
+from replearn_core import claims
+from replearn_core.claims import Effect, Measured
+from replearn_core.experiment import Experiment
+
+ROOT = Path(__file__).parents[2]
+LANGUAGES = tuple(text.LANGUAGES)
+EFFECTS = [(claim, effect) for claim, effects in claims.CLAIMS.items() for effect in effects]
+
+
+def opened(lang: str = "en", **query) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=60)
+    app.run()
+    app.switch_page("../evidence.py")
+    for name, value in {"lang": lang, **query}.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def shown(app: AppTest) -> list[str]:
+    return [element.value for kind in ("markdown", "caption", "text") for element in app.get(kind)]
+
+
+def measured(low: float, high: float, expected: str = "higher") -> Measured:
+    effect = Effect("study:smooth", "smooth.jacobian", expected)  # type: ignore[arg-type]
+    return Measured(effect, (low + high) / 2, low, high, 5, "2030-01-02")
+
+
+# ---- the page ----
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_claim_stands_there_in_the_lectures_order_with_its_sentence(lang):
+    app = opened(lang)
+    assert not app.exception and not app.error
+    heads = [line.split("**")[1] for line in shown(app) if re.match(r"\*\*C\d+\*\*", line)]
+    assert heads == [f"C{number}" for number in range(1, 27)]
+    for claim in heads:
+        assert f"**{claim}**　{text.said(lang, f'claim.{claim}.sentence')}" in shown(app)
+    assert not [line for line in shown(app) if "evidence." in line or "claim." in line]
+
+
+def test_a_claim_without_evidence_says_so():
+    without = [claim for claim in claims.LECTURE if told.verdict_of(claim) == "none"]
+    told_so = [line for line in shown(opened()) if text.said("en", "evidence.says.none") in line]
+    assert len(told_so) == len(without)
+
+
+@pytest.mark.parametrize("verdict", told.VERDICTS)
+def test_a_link_shows_the_claims_of_one_verdict(verdict):
+    app = opened(verdict=verdict)
+    heads = [line.split("**")[1] for line in shown(app) if re.match(r"\*\*C\d+\*\*", line)]
+    assert heads == [claim for claim in claims.LECTURE if told.verdict_of(claim) == verdict]
+    assert app.query_params["verdict"] == verdict
+    assert bool(heads) or text.said("en", "evidence.empty") in shown(app)
+
+
+@pytest.mark.parametrize(("query", "item"), [({"verdict": "perhaps"}, "perhaps"), ({"nonsense": "red"}, "nonsense")])
+def test_a_link_that_makes_no_sense_is_told_and_everything_is_shown(query, item):
+    app = opened(**query)
+    assert any(item in line for line in shown(app)) and not app.exception
+    assert "verdict" not in app.query_params
+    assert len([line for line in shown(app) if re.match(r"\*\*C\d+\*\*", line)]) == 26
+
+
+# ---- what is said ----
+
+
+def test_every_part_of_the_lecture_has_its_claims_once():
+    numbers = [number for part in told.PARTS.values() for number in part]
+    assert numbers == list(range(1, 27)) and [f"C{n}" for n in numbers] == list(claims.LECTURE)
+    assert list(claims.CLAIMS) == [claim for claim in claims.LECTURE if claim in claims.CLAIMS]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("claim", claims.CLAIMS)
+def test_every_comparison_is_said_in_words_with_its_numbers(claim, lang, monkeypatch):
+    monkeypatch.setattr(text, "language", lambda: lang)
+    for one in told.measured(claim):
+        said = told.label(one)
+        assert said != one.effect.finding and "{" not in said
+
+
+@pytest.mark.parametrize(("claim", "effect"), EFFECTS, ids=lambda one: getattr(one, "finding", one))
+def test_every_link_leads_to_a_page_whose_words_are_there(claim, effect):
+    page, query = told.place(effect.link)
+    assert text.has(f"home.part.{page}.name") and (ROOT / "pages" / f"{page}.py").is_file()
+    if page == "autoencoder":
+        assert Experiment.from_query(query)[1] == ()
+
+
+@pytest.mark.parametrize("claim", claims.CLAIMS)
+def test_where_the_seeds_disagree_with_the_lecture_the_page_says_why(claim):
+    if told.verdict_of(claim) in ("partly", "not_shown"):
+        assert text.has(f"claim.{claim}.when"), claim
+
+
+def test_a_side_is_told_from_the_interval_and_what_the_lecture_expects():
+    assert told.side(measured(0.1, 0.3)) == "expected" and told.side(measured(0.1, 0.3, "lower")) == "opposite"
+    assert told.side(measured(-0.1, 0.3)) == "unclear" and told.side(measured(-0.3, -0.1, "lower")) == "expected"
+
+
+def test_a_claim_whose_settings_have_changed_has_no_evidence(monkeypatch):
+    monkeypatch.setattr(claims, "evidence", lambda claim: None)
+    assert told.verdict_of("C1") == "none" and told.measured("C1") == ()
+
+
+# ---- the picture ----
+
+
+def places(one: Measured) -> dict[str, float]:
+    """left and width of each mark, in percent."""
+    html = card.strip(one)
+    found = {name: float(left) for name, left in re.findall(r"class='(half|dot)' style='left:([\d.]+)%", html)}
+    left, width = re.search(r"class='bar' style='left:([\d.]+)%;width:([\d.]+)%", html).groups()
+    return found | {"low": float(left), "high": float(left) + float(width)}
+
+
+def test_the_interval_is_drawn_to_scale_with_zero_in_the_middle():
+    at = places(measured(0.5, 1.0))
+    assert at["high"] == pytest.approx(50 + 50 / 1.08, abs=0.02) and at["low"] == pytest.approx(50 + 25 / 1.08, abs=0.02)
+    assert at["dot"] == pytest.approx((at["low"] + at["high"]) / 2, abs=0.02)
+    assert places(measured(-1.0, 1.0))["dot"] == 50
+    assert places(measured(-4.0, -2.0))["high"] < 50
+
+
+def test_the_half_that_the_lecture_expects_is_shaded():
+    assert places(measured(0.1, 0.2))["half"] == 50 and places(measured(0.1, 0.2, "lower"))["half"] == 0
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.0), (1e-12, 1e-12), (1e9, 2e9)])
+def test_an_interval_of_any_size_stays_inside_its_strip(low, high):
+    at = places(measured(low, high))
+    assert 0 <= at["low"] <= at["high"] <= 100.6 and 0 <= at["dot"] <= 100
+
+
+def test_a_picture_says_its_numbers_to_those_who_do_not_see_it():
+    assert "aria-label='Effect 0.2, 95 % interval 0.1 to 0.3.'" in card.strip(measured(0.1, 0.3))
+
+
+# ---- the table to take home ----
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-cmd", "@sum", "\t=1", " =1", "\r=1"])
+def test_text_that_a_spreadsheet_would_take_for_a_formula_is_escaped(cell):
+    assert told.escaped(cell) == "'" + cell
+
+
+def test_numbers_stay_numbers_and_words_stay_words():
+    assert told.escaped(-0.25) == "-0.25" and told.escaped(5) == "5" and told.escaped("C1 − C2") == "C1 − C2"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_table_has_every_comparison_with_its_shipped_numbers(lang, monkeypatch):
+    monkeypatch.setattr(text, "language", lambda: lang)
+    head, *rows = csv.reader(io.StringIO(told.as_csv(claims.LECTURE).decode("utf-8-sig")))
+    assert len(head) == len(told.COLUMNS) and all(len(row) == len(head) for row in rows)
+    wanted = [(claim, one) for claim in claims.LECTURE for one in told.measured(claim) or (None,)]
+    assert [row[0] for row in rows] == [claim for claim, _ in wanted]
+    for row, (_, one) in zip(rows, wanted):
+        if one is not None:
+            assert (float(row[5]), float(row[6]), float(row[7]), int(row[8])) == (one.mean, one.low, one.high, one.seeds)
+            assert row[9] == one.date and row[10] == one.effect.link
