@@ -184,6 +184,12 @@ CLAIMS: Mapping[str, tuple[Effect, ...]] = MappingProxyType(
             *(_on("transfer", "quadrant", "quadrant.rates.similar", labels=labels) for labels in (3, 300)),
         ),
         "C21": (_on("transfer", "layers", "layers.general"), _on("transfer", "layers", "layers.tuned")),
+        "C22": (
+            _on("notifications", "clicks", "clicks.embedding_one_hot"),
+            _on("notifications", "clicks", "clicks.embedding_boosting"),
+            _on("notifications", "clicks", "clicks.profit_gain"),
+            _on("notifications", "clicks", "clicks.beside_random"),
+        ),
         "C23": (
             _on("malware", "families", "malware.by_hand", study="malware_families"),
             _on("malware", "families", "malware.transfer", study="malware_families"),

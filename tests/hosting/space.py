@@ -66,7 +66,12 @@ def started(folder: Path) -> int:
     if answer is None or answer.get("engine") != "ready" or not answer.get("warm_workers"):
         print(f"the Space would not work: {answer}\n{said}", file=sys.stderr)
         return 1
-    left = [line for line in processes() if "replearn_core.engine" in line and str(folder) in line]
+    left = children_of(folder)
+    for _ in range(20):  # workers leave within seconds
+        if not left:
+            break
+        time.sleep(0.5)
+        left = children_of(folder)
     print(f"the Space would work: {answer}; processes left: {len(left)}")
     return 1 if left else 0
 
@@ -81,6 +86,10 @@ def asked(address: str, process: subprocess.Popen) -> dict | None:
             return answer
         time.sleep(0.5)
     return answer
+
+
+def children_of(folder: Path) -> list[str]:
+    return [line for line in processes() if "replearn_core.engine" in line and str(folder) in line]
 
 
 def processes() -> list[str]:

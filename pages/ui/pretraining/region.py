@@ -14,6 +14,17 @@ from replearn_core.properties import read_answer
 
 POLL = 0.7  # seconds
 POINTS = ("error", "modern", "batch_norm", "all_labels", "at", "none", "never", "gain")  # effects that are shares of pictures
+FORMULAS = {
+    "plain": r"\min_{W,b,c}\;\frac1N\sum_n \ell\big(h^{(i-1)}_n,\; W^{\top} s(W h^{(i-1)}_n + b) + c\big)",
+    "denoising": r"\min_{W,b,c}\;\frac1N\sum_n \ell\big(h^{(i-1)}_n,\; W^{\top} s(W \tilde h^{(i-1)}_n + b) + c\big),"
+    r"\qquad \tilde h = m\odot h,\; m_j\sim\mathrm{Bernoulli}(1-\nu)",
+    "sparse": r"\min_{W,b,c}\;\frac1N\sum_n \ell\big(h^{(i-1)}_n,\; W^{\top} h^{(i)}_n + c\big)"
+    r" + \lambda\sum_j \mathrm{KL}\big(\rho\,\Vert\,\bar h^{(i)}_j\big),"
+    r"\qquad h^{(i)} = s(W h^{(i-1)} + b)",
+    "contractive": r"\min_{W,b,c}\;\frac1N\sum_n \ell\big(h^{(i-1)}_n,\; W^{\top} h^{(i)}_n + c\big)"
+    r" + \lambda\,\Big\Vert\frac{\partial h^{(i)}_n}{\partial h^{(i-1)}_n}\Big\Vert_F^2",
+}
+"""The objective of one layer, by how it is trained."""
 
 
 def draw() -> None:
@@ -164,7 +175,7 @@ def objective() -> None:
     """One layer's objective for the kind that is chosen, and the plan as data."""
     values = state.values()
     with st.expander(t("pretraining.objective"), icon=":material/function:"):
-        st.markdown(t(f"pretraining.formula.{values['layer']}"))
+        st.latex(FORMULAS[str(values["layer"])])
         st.caption(t("pretraining.formula_about"))
     with st.expander(t("pretraining.plan"), icon=":material/data_object:"):
         st.code(diagram.as_code(values), language=None)
