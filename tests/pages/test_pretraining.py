@@ -87,7 +87,7 @@ def test_every_word_that_is_put_together_from_a_name_exists():
         assert text.has(name), name
     names = [*(f"view.{one}" for one in show.VIEWS), *(f"measure.{one}" for one in show.MEASURES)]
     names += [f"axis.{one}" for one in show.MEASURES] + [f"family.{one}" for one in show.FAMILIES]
-    names += [f"stage.{one}" for one in diagram.STAGES[1:]] + [f"formula.{one}" for one in ("plain", "denoising", "sparse")]
+    names += [f"stage.{one}" for one in diagram.STAGES[1:]]
     names += [f"says.{one}" for one in ("higher", "unclear", "lower")] + [f"edge.{one}" for one in ("at", "none", "never")]
     names += [f"why.{fits}_{one}" for fits in ("equal", "unequal") for one in ("higher", "unclear", "lower")]
     assert [name for name in names if not text.has(f"pretraining.{name}")] == []

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import errors, text
+from pages.ui import errors, questions, text
 from pages.ui.notifications import decide, own, show, state
 from pages.ui.notifications.state import Asked
 from pages.ui.text import duration, t
@@ -46,7 +46,7 @@ def _progress(task: tasks.Task) -> None:
         st.progress(min(max(view.progress, 0.0), 1.0), text=t("properties.working", percent=round(100 * view.progress)))
         if view.position:
             st.caption(t("properties.queued", n=view.position))
-        st.button(t("properties.stop"), key="notifications_stop", icon=":material/stop:", on_click=state.stop, args=(task,))
+        st.button(t("properties.stop"), key="notifications_stop", icon=":material/stop:", on_click=questions.stop, args=(task,))
     if arrays := view.arrays:
         with errors.contained("notifications.so_far"):
             show.so_far(state.STUDY[state.part()], arrays)
@@ -54,10 +54,11 @@ def _progress(task: tasks.Task) -> None:
 
 def _invite(asked: Asked) -> None:
     with st.container(border=True, key="notifications_invite"):
-        if asked.missing:
-            st.markdown(f":material/folder_off: {t('notifications.missing', name=t(f'notifications.dataset.{asked.missing}'))}")
-            st.markdown(t(f"notifications.get.{asked.missing}"))
-        if asked.problem is not None:
+        if asked.problem is not None and asked.problem.key == state.MISSING:
+            dataset = asked.problem.numbers["dataset"]
+            st.markdown(f":material/folder_off: {t(state.MISSING, name=t(f'notifications.dataset.{dataset}'))}")
+            st.markdown(t(f"notifications.get.{dataset}"))
+        elif asked.problem is not None:
             st.text(text.problem(asked.problem))
         if asked.task is not None:
             st.markdown(t(f"notifications.invite.{state.part()}"))
@@ -75,7 +76,7 @@ def button(asked: Asked, key: str) -> None:
         type="primary",
         icon=":material/play_arrow:",
         disabled=asked.task is None or asked.view.live or (asked.view.state == "finished" and not asked.shipped),
-        on_click=state.press,
+        on_click=questions.press,
         args=(asked.task,),
     )
 

@@ -1,21 +1,19 @@
 """Which part is on screen, with which knobs, and how its question stands. Nothing is computed here, and no link starts work."""
 
-from dataclasses import dataclass
-
 import streamlit as st
 
-from pages.ui import session
+from pages.ui import questions, session
 from pages.ui.address import Address
-from replearn_core import claims, engine, studies, tasks
+from pages.ui.questions import Asked
+from replearn_core import studies
 from replearn_core.applications.notifications import models, tables
 from replearn_core.catalog import Knob
-from replearn_core.engine import Refused, TaskView
-from replearn_core.experiment import InvalidExperiment, Problem
+from replearn_core.experiment import Problem
 from replearn_core.options import Choice, Option
 
 STUDY = {"clicks": "clicks", "decide": "clicks", "uplift": "uplift", "few": "log_pretraining"}
 PARTS = (*STUDY, "own")
-REFUSAL = "notifications.refusal"  # (task id, Problem) with which the engine refused the last press
+MISSING = "notifications.missing"  # the key of a log that is not here
 PRICES: dict[str, tuple[float, ...]] = {
     "revenue": (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
     "disturbance": (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
@@ -85,60 +83,15 @@ def values() -> dict[str, float | str]:
 # ---- the question ----
 
 
-@dataclass(frozen=True)
-class Asked:
-    """task: None where it cannot be asked. view: how the answer stands. problem: why there is none. missing: a data set that is
-    not here. shipped: the answer came with the app."""
-
-    task: tasks.Task | None
-    view: TaskView
-    problem: Problem | None = None
-    missing: str = ""
-    shipped: bool = False
-
-
 def question() -> Asked:
-    """How the study on screen stands; asking for it is `press`'s."""
-    nothing, options = TaskView("none", "missing"), values()
-    try:
-        task = tasks.Task.from_values({"kind": studies.PREFIX + STUDY[part()], "options": options})
-        assert task.experiment is not None
-        tasks.check(task, task.experiment)
-    except InvalidExperiment as error:
-        return Asked(None, nothing, error.problems[0])
-    except tasks.CannotAnswer as error:
-        return Asked(None, nothing, error.problem)
-    running, refused, kept = engine.current(), session.get(REFUSAL), claims.shipped_answer(task.id)
-    view = running.task(task.id) if running else nothing
-    told = refused[1] if refused and refused[0] == task.id and view.state == "missing" else None
-    if view.state == "failed":
-        told = view.problem or Problem("problem.task_failed", "", {"error": "–"})
-    if running is None:
-        told = Problem("problem.engine_starting")
-    if kept is not None and view.state in ("missing", "failed"):
-        return Asked(task, TaskView(task.id, "finished", progress=1.0, answer=kept), told, shipped=True)
-    dataset = str(options["dataset"])
-    if view.state in ("missing", "failed") and not tables.available(dataset):
-        return Asked(None, view, told, missing=dataset)
-    return Asked(task, view, told)
+    """How the study on screen stands; asking for it is `questions.press`'s."""
+    options = values()
+    return questions.asked(STUDY[part()], options, lacking=lambda task: _missing(str(options["dataset"])))
 
 
-def press(task: tasks.Task) -> None:
-    """Ask the engine; equal questions of all visitors are one computation."""
-    running = engine.current()
-    if running is None:
-        return
-    session.put(REFUSAL, None)
-    try:
-        running.compute(task, owner=session.owner(), again=running.task(task.id).state == "failed")
-    except Refused as refused:
-        session.put(REFUSAL, (task.id, refused.problem))
-
-
-def stop(task: tasks.Task) -> None:
-    """Give it up; whoever else waits for it still gets it."""
-    if (running := engine.current()) is not None:
-        running.cancel(task.id, owner=session.owner())
+def _missing(dataset: str) -> Problem | None:
+    """Logs that are not here; the page says how to get them."""
+    return None if tables.available(dataset) else Problem(MISSING, "dataset", {"dataset": dataset})
 
 
 def is_dark() -> bool:
