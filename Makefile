@@ -34,12 +34,15 @@ bench: $(BENCH)/.ready  ## the tables that README quotes; REPLEARN_DATA names th
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/projection.py
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/stacked.py
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/frozen.py
+	PYTHONPATH=.:benchmarks OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/clicks.py
+	PYTHONPATH=.:benchmarks OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/malware.py
 	$(VENV)/bin/python benchmarks/canvas.py
 	$(VENV)/bin/python benchmarks/live.py
 
 assets: $(VENV)/.app  ## train the runs that come with the app
 	PYTHONPATH=. $(VENV)/bin/python assets/pretrained/make.py
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python assets/pretrained/transfer/make.py
+	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python assets/pretrained/malware/make.py
 
 claims: $(VENV)/.app  ## run every claim's experiment over its seeds and keep what came out; ONLY=C4 for one
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m replearn_core claims $(ONLY)
