@@ -59,7 +59,8 @@ def _axes(train: np.ndarray, mean: np.ndarray, size: int) -> np.ndarray:
         values, vectors = scipy.linalg.eigh(scatter, subset_by_index=(features - size, features - 1))
         variances, axes = values[::-1], vectors.T[::-1]
     else:
-        fitted = PCA(size, svd_solver="full").fit(centred(train))
+        floats = train.astype(np.float64) if train.dtype == np.uint8 else train
+        fitted = PCA(size, svd_solver="full").fit(centred(floats))
         variances, axes = fitted.explained_variance_, fitted.components_
     return axes[: np.count_nonzero(variances > max(train.shape) * np.finfo(np.float64).eps * variances[0])]
 

@@ -53,6 +53,12 @@ def test_batches_hold_every_sample_once_in_the_order_asked_for():
     assert torch.equal(torch.cat(taken), compact[order])
 
 
+def test_a_run_on_fewer_images_than_pixels_equals_the_run_on_floats():
+    e = Experiment(dataset="sprites", train_size=60, code_size=4, epochs=1)
+    ends = [list(train(e, datasets.load("sprites", 60, compact=compact), device="cpu"))[-1] for compact in (False, True)]
+    assert ends[0].metrics == pytest.approx(ends[1].metrics, rel=1e-5)
+
+
 @pytest.mark.parametrize("strategy", ["end_to_end", "greedy"])
 def test_a_run_on_bytes_equals_the_run_on_floats_bit_for_bit(strategy):
     e = Experiment(dataset="digits", train_size=300, hidden=(20,), code_size=6, epochs=3, strategy=strategy)

@@ -19,9 +19,10 @@ def test_each_variant_of_the_lecture_is_shipped_and_finished(variant):
     assert run.metrics["squared_error"] < run.metrics["mean_error"]
 
 
-def test_nothing_else_is_shipped():
+def test_no_other_run_is_shipped():
     names = {path.name for path in SHIPPED.iterdir() if path.is_dir() and not path.name.startswith("__")}
-    assert names == {preset("digits", variant).id for variant in LECTURE}
+    answers = {"transfer", "malware"}  # source networks and first answers of those pages, tested with them
+    assert names == {preset("digits", variant).id for variant in LECTURE} | answers
 
 
 def test_a_shipped_run_can_be_made_again_with_today_s_code():

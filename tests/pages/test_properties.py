@@ -142,10 +142,12 @@ def test_each_claim_has_its_sentence_and_says_when_it_holds_where_it_does_not_al
         words = text.catalogue(lang)
         assert words[f"claim.{claim}.sentence"]
         found = claims.evidence(claim)
-        assert found is not None
+        assert found is not None, claim
         assert (found.verdict == "shown") == (not words.get(f"claim.{claim}.when"))
         for one in found.effects:
-            assert f"properties.label.{one.effect.finding}" in words
+            page = one.effect.page
+            places = ("evidence", page, "properties", "notifications", "malware", "pretraining", "transfer")
+            assert any(f"{place}.label.{one.effect.finding}" in words for place in places)
 
 
 def test_published_scores_of_dsprites_are_said_to_be_out_of_reach_with_the_steps_made_here():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from replearn_core import evaluation, penalties, training
+from replearn_core.batches import Samples
 from replearn_core.events import Finished
 from replearn_core.experiment import Experiment
 from replearn_core.networks import Autoencoder
@@ -286,7 +287,7 @@ HELD_OUT = ("squared_error", "l0", "hoyer", "dead", "jacobian", "trustworthiness
 
 
 def measured(e, network, data) -> dict[str, float]:
-    x_train, x_test = (torch.from_numpy(x).flatten(1) for x in (data.x_train, data.x_test))
+    x_train, x_test = Samples(data.x_train, torch.device("cpu")), torch.from_numpy(data.x_test).flatten(1)
     evaluation._of_data.clear()
     return evaluation.final_measures(e, network, data, x_train, x_test)
 

@@ -78,3 +78,11 @@ def test_too_little_and_impossible_input_is_refused():
         reconstruction_error(np.zeros((0, 3)), np.zeros((0, 3)))
     with pytest.raises(ValueError, match="complex128"):
         reconstruction_error(np.zeros((2, 3), dtype=complex), np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(("samples", "features"), [(40, 9), (9, 40)], ids=["more images than pixels", "fewer"])
+def test_bytes_give_the_error_of_the_same_numbers_as_floats(samples, features):
+    random = np.random.default_rng(3)
+    train, test = (random.integers(0, 256, (count, features), np.uint8) for count in (samples, 12))
+    expected = pca_error(train.astype(np.float64), test.astype(np.float64), 4)
+    assert pca_error(train, test.astype(np.float64), 4) == pytest.approx(expected, rel=1e-9)
