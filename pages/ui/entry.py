@@ -109,6 +109,13 @@ def _pages() -> list[st.Page]:
             url_path="evidence",
             help=t("evidence.help_nav"),
         ),
+        st.Page(
+            pages / "glossary.py",
+            title=t("glossary.nav"),
+            icon=":material/dictionary:",
+            url_path="glossary",
+            help=t("glossary.help_nav"),
+        ),
     ]
 
 

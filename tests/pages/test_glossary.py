@@ -1,0 +1,55 @@
+"""The glossary: every term in both languages, every link to a page that is there, and a search that finds."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui import glossary, text
+
+ROOT = Path(__file__).parents[2]
+LANGUAGES = tuple(text.LANGUAGES)
+
+
+def opened(lang: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=30)
+    app.run()
+    app.switch_page("../glossary.py")
+    app.query_params["lang"] = lang
+    return app.run()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_term_has_a_name_one_sentence_and_a_page_that_is_there(lang):
+    assert len(glossary.terms(lang)) > 30
+    for one in glossary.terms(lang):
+        assert one.name and one.other and one.name != one.sentence
+        assert one.sentence.endswith("。" if lang == "zh-TW" else ".")
+        assert (ROOT / "pages" / f"{one.page}.py").is_file() and text.has(f"{one.page}.nav")
+
+
+def test_both_languages_have_the_same_terms_in_the_same_order():
+    chinese, english = (glossary.terms(lang) for lang in LANGUAGES)
+    assert [(one.id, one.symbol, one.page, one.query) for one in chinese] == [
+        (one.id, one.symbol, one.page, one.query) for one in english
+    ]
+    assert [(one.name, one.other) for one in chinese] == [(one.other, one.name) for one in english]
+
+
+@pytest.mark.parametrize(("typed", "expected"), [("稀疏", "sparse"), ("SPARSE coding", "psc"), ("UMAP", "umap")])
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_search_finds_a_term_by_its_name_in_either_language(lang, typed, expected):
+    assert expected in [one.id for one in glossary.found(lang, typed)]
+
+
+def test_a_search_for_nothing_finds_all_and_one_for_nonsense_none():
+    assert glossary.found("en", "  ") == glossary.terms("en")
+    assert glossary.found("en", "<script>" * 1_000) == ()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_page_shows_every_term(lang):
+    app = opened(lang)
+    assert not app.exception and not app.error
+    shown = [element.value for element in app.get("markdown")]
+    assert all(one.sentence in shown for one in glossary.terms(lang))
