@@ -11,7 +11,7 @@ from pages.ui.text import said
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measure of anything
-LONG = "dataset=digits&variant=undercomplete&epochs=20000"
+LONG = "dataset=digits&variant=deep&epochs=2000"  # some twenty seconds and more
 SHORT = "dataset=digits&variant=undercomplete&epochs=3"
 
 
@@ -29,13 +29,13 @@ def hubs_of(server) -> list[psutil.Process]:
 
 def test_a_run_past_its_limit_is_shown_as_failed_with_what_it_learned_and_another_one_works(fresh_server, visit, monkeypatch):
     fresh_server.stop()
-    monkeypatch.setenv("REPLEARN_RUN_SECONDS", "8")
+    monkeypatch.setenv("REPLEARN_RUN_SECONDS", "7")
     fresh_server.start()
     page = visit(f"{fresh_server.address}/autoencoder?{LONG}", lang="zh-TW")
     train(page, "zh-TW")
     failed = page.locator(".st-key-state_failed")
     expect(failed).to_be_visible()
-    expect(failed).to_contain_text("8")
+    expect(failed).to_contain_text("7")
     expect(page.locator(".film canvas[role=img]").filter(visible=True).last).to_be_visible()
     page.goto(f"{fresh_server.address}/autoencoder?{SHORT}")
     train(page, "zh-TW")
