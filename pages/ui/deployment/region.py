@@ -1,6 +1,7 @@
 """The middle of the deployment page: forms of the model as they are measured, the product, the file to take away, the bill."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -9,8 +10,9 @@ from pages.ui import errors, questions, text
 from pages.ui.deployment import charts, package, state
 from pages.ui.plot import three
 from pages.ui.text import duration, t
-from replearn_core.applications.deployment import Model, bill, earnings, frontier, models_of, switches
-from replearn_core.engine import RunView, TaskView
+from replearn_core import claims, tasks
+from replearn_core.applications.deployment import Model, bill, earnings, frontier, models_of, reaching, switches
+from replearn_core.engine import RunView, TaskView, wire
 
 POLL = 0.5  # seconds
 
@@ -31,6 +33,7 @@ def show(view: RunView) -> None:
             st.markdown(t("deployment.invite"))
     with errors.contained("deployment.bill"):
         _bill(view)
+        _against_scratch()
 
 
 def _measuring(view: RunView) -> None:
@@ -171,3 +174,38 @@ def _bill(view: RunView) -> None:
         st.metric(t("deployment.bill_energy"), t("deployment.unit.wh", n=three(watt_hours)))
         st.metric(t("deployment.bill_cost"), money(cost))
     st.caption(t("deployment.bill_how", watts=f"{state.term('watts'):g}"))
+
+
+TRANSFERRED = ("fixed_features", "last_layers", "all_layers", "gradual")
+HERE = Path(__file__).resolve().parents[2]
+
+
+def _against_scratch() -> None:
+    """What a network from scratch and transferred ones cost to reach the same accuracy, from the race that came with the app."""
+    kept = claims.shipped_answer(tasks.asked("study:race").id)
+    if kept is None:
+        return
+    arrays = wire.arrays_of(kept)
+    level = float(arrays["from_scratch.curve"].mean(axis=0).max())
+    rows = [name for name in ("from_scratch", *TRANSFERRED) if f"{name}.curve" in arrays]
+    epochs, seconds = (
+        [reaching(arrays[f"{name}.curve"], arrays[f"{name}.{unit}"], level) for name in rows] for unit in ("epochs", "seconds")
+    )
+    bills = [None if one is None else bill(one, watts=state.term("watts"), price=state.term("price")) for one in seconds]
+    st.markdown(f"##### {t('deployment.scratch')}")
+    never = t("deployment.never")
+    st.dataframe(
+        {
+            t("deployment.column.strategy"): [t(f"transfer.strategy.{name}") for name in rows],
+            t("deployment.column.epochs"): [never if one is None else three(one) for one in epochs],
+            t("deployment.bill_time"): [never if one is None else t("deployment.unit.ms", n=three(1e3 * one)) for one in seconds],
+            t("deployment.bill_energy"): [never if one is None else t("deployment.unit.wh", n=three(one[0])) for one in bills],
+            t("deployment.bill_cost"): [never if one is None else money(one[1]) for one in bills],
+        },
+        hide_index=True,
+        width="stretch",
+        key="deployment_scratch",
+    )
+    seeds = len(arrays["from_scratch.curve"])
+    st.caption(t("deployment.scratch_how", level=f"{100 * level:.1f}", seeds=seeds, date=claims.made(kept)["date"]))
+    st.page_link(str(HERE / "transfer.py"), label=t("deployment.scratch_link"), icon=":material/move_down:")

@@ -3,9 +3,9 @@
 `measure` answers the task kind `deployment` in a worker; `decisions` is what pages compute from it. Importing this costs NumPy.
 """
 
-from replearn_core.applications.deployment.decisions import Model, bill, earnings, frontier, models_of, switches
+from replearn_core.applications.deployment.decisions import Model, bill, earnings, frontier, models_of, reaching, switches
 
 FORMS = ("float32", "half", "pruned", "low_rank", "distilled", "onnx", "onnx_int8")
 """The model as it was trained, and its smaller or faster forms, in the order in which they are shown."""
 
-__all__ = ["FORMS", "Model", "bill", "earnings", "frontier", "models_of", "switches"]
+__all__ = ["FORMS", "Model", "bill", "earnings", "frontier", "models_of", "reaching", "switches"]

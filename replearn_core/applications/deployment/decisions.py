@@ -77,6 +77,22 @@ def switches(models: Sequence[Model], revenues: Sequence[float], **costs: float)
     return [(revenues[i], best[i - 1], best[i]) for i in range(1, len(best)) if best[i] != best[i - 1]]
 
 
+def reaching(curve: np.ndarray, at: np.ndarray, level: float) -> float | None:
+    """Where a curve first comes to a level, for `at` ascending; None where never. curve: (seeds, moments), whose mean counts.
+
+    Between two moments the mean is taken as a straight line.
+    """
+    mean = np.asarray(curve, np.float64).mean(axis=0)
+    above = np.flatnonzero(mean >= level)
+    if not len(above):
+        return None
+    i = int(above[0])
+    if i == 0:
+        return float(at[0])
+    share = (level - mean[i - 1]) / (mean[i] - mean[i - 1])
+    return float(at[i - 1] + share * (at[i] - at[i - 1]))
+
+
 def bill(seconds: float, *, watts: float, price: float) -> tuple[float, float]:
     """(watt-hours, money) of seconds on one core. watts: of a busy core with its share of the machine. price: of a core-hour."""
     return seconds * watts / JOULES_A_WATT_HOUR, seconds / SECONDS_AN_HOUR * price

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load
 
 from replearn_core import datasets, tasks
-from replearn_core.applications.deployment import FORMS, Model, bill, earnings, forms, frontier, models_of, switches
+from replearn_core.applications.deployment import FORMS, Model, bill, earnings, forms, frontier, models_of, reaching, switches
 from replearn_core.applications.deployment.measure import measure
 from replearn_core.latent import Subject
 from replearn_core.presets import preset
@@ -174,3 +174,11 @@ def test_where_the_choice_changes_lies_where_both_earn_alike():
 def test_the_bill_grows_with_time(seconds, watts, price):
     hours, cost = bill(seconds, watts=watts, price=price)
     assert hours == pytest.approx(seconds * watts / 3_600) and cost == pytest.approx(seconds * price / 3_600)
+
+
+def test_a_level_is_reached_where_the_mean_over_seeds_crosses_it():
+    curve, at = np.array([[0.0, 0.4, 0.8], [0.2, 0.4, 1.0]]), np.array([0.0, 10.0, 20.0])
+    assert reaching(curve, at, 0.05) == 0.0
+    assert reaching(curve, at, 0.4) == 10.0
+    assert reaching(curve, at, 0.65) == pytest.approx(15.0)
+    assert reaching(curve, at, 0.95) is None
