@@ -4,17 +4,17 @@ For pages whose settings are plain options (`replearn_core.options`). No link st
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 from pydantic_core import PydanticCustomError
 
 from pages.ui import session
-from pages.ui.text import has, t
+from pages.ui.text import has, problem, t
 from replearn_core.catalog import Knob
 from replearn_core.experiment import RUN_ID_PATTERN, Problem
-from replearn_core.options import Option, checked
+from replearn_core.options import Choice, Option, checked
 
 Values = Mapping[str, float | str]
 
@@ -105,6 +105,39 @@ class Address:
             on_change=lambda: self.take(name, session.get(key)),
             help=self._help(name),
         )
+
+    def choice(self, name: str, option: Choice, labels: Mapping[str, str]) -> None:
+        """The knob of one option out of a few. labels: their words."""
+        key = f"{self.name}.knob.{name}"
+        st.session_state[key] = self.values[name]
+        st.selectbox(
+            self.label(name),
+            option.values,
+            format_func=lambda one: labels.get(one, str(one)),
+            key=key,
+            on_change=lambda: self.take(name, session.get(key)),
+            help=self._help(name),
+        )
+
+    def choose_part(self, parts: Sequence[str], shown: str, show: Callable[[str], None]) -> None:
+        """Which part of the page is on screen, and what of a link or a knob could not be used."""
+        key = f"{self.name}.knob.part"
+        st.session_state[key] = shown
+        labels = {name: t(f"{self.name}.part.{name}") for name in parts}
+        st.segmented_control(
+            t(f"{self.name}.choose_part"),
+            parts,
+            format_func=lambda name: labels.get(name, str(name)),
+            key=key,
+            required=True,
+            label_visibility="collapsed",
+            on_change=lambda: show(session.get(key)),
+        )
+        if self.problems:
+            with st.container(border=True, key=f"{self.name}_notices"):
+                st.markdown(f":material/info: **{t('controls.notices')}**")
+                for one in self.problems[:6]:
+                    st.text(problem(one))
 
     def _help(self, name: str) -> str | None:
         key = f"{self.name}.help.{name}"

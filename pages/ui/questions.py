@@ -3,8 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import streamlit as st
 
 from pages.ui import session
+from pages.ui.text import duration, t
 from replearn_core import claims, engine, studies, tasks
 from replearn_core.engine import Refused, TaskView
 from replearn_core.experiment import InvalidExperiment, Problem
@@ -79,3 +83,34 @@ def stop(task: tasks.Task) -> None:
     """Give it up; whoever else waits for it still gets it."""
     if (running := engine.current()) is not None:
         running.cancel(task.id, owner=session.owner())
+
+
+# ---- what every such page shows ----
+
+
+def button(question: Asked, key: str) -> None:
+    """Train and measure; off while it goes or where there is nothing to ask."""
+    st.button(
+        t(f"properties.{'recompute' if question.shipped else 'again' if question.view.state == 'failed' else 'run'}"),
+        key=key,
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=question.task is None or question.view.live or (question.view.state == "finished" and not question.shipped),
+        on_click=press,
+        args=(question.task,),
+    )
+
+
+def origin(question: Asked) -> None:
+    """Of an answer that came with the app: when it was made, in how long."""
+    if question.shipped and question.view.answer:
+        made = claims.made(question.view.answer)
+        st.caption(":material/inventory_2: " + t("properties.shipped", date=made["date"], time=duration(made["seconds"])))
+
+
+def findings(told: Mapping[str, Any], sentence: Callable[[str, Mapping[str, float]], str]) -> None:
+    """All comparisons of an answer, those without effect too. sentence: of (key, numbers)."""
+    with st.expander(t("properties.all_findings", n=len(told["findings"])), icon=":material/checklist:"):
+        for key, numbers in told["findings"]:
+            st.markdown(f"- {sentence(key, numbers)}")
+        st.caption(t("properties.how"))

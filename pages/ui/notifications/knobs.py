@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from pages.ui import session, text
-from pages.ui.notifications import region, state
-from pages.ui.text import has, t
+from pages.ui import questions
+from pages.ui.notifications import state
+from pages.ui.text import t
 from replearn_core.applications.notifications import tables
 from replearn_core.catalog import Knob
 from replearn_core.options import Choice
 
-KNOB = "notifications.knob."
 BASIC = {
     "clicks": ("dataset", "fatigue", "width"),
     "decide": ("budget", "family", "revenue", "disturbance", "uninstall"),
@@ -23,23 +22,7 @@ CAMPAIGN = ("arm", "outcome")  # settings of the real one
 
 def choose() -> None:
     """The part, and what of a link or a knob could not be used."""
-    key = f"{KNOB}part"
-    st.session_state[key] = state.part()
-    labels = {name: t(f"notifications.part.{name}") for name in state.PARTS}
-    st.segmented_control(
-        t("notifications.choose_part"),
-        state.PARTS,
-        format_func=lambda name: labels.get(name, str(name)),
-        key=key,
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: state.show(session.get(key)),
-    )
-    if found := state.ADDRESS.problems:
-        with st.container(border=True, key="notifications_notices"):
-            st.markdown(f":material/info: **{t('controls.notices')}**")
-            for one in found[:6]:
-                st.text(text.problem(one))
+    state.ADDRESS.choose_part(state.PARTS, state.part(), state.show)
 
 
 def turn() -> None:
@@ -49,7 +32,7 @@ def turn() -> None:
         _knob(name)
     if part == "own":
         return
-    region.button(state.question(), "notifications_run")
+    questions.button(state.question(), "notifications_run")
     with st.expander(t("controls.more"), icon=":material/tune:"):
         for name in state.options_of(part):
             if name not in (*BASIC[part], "part"):
@@ -71,17 +54,8 @@ def _knob(name: str) -> None:
 
 
 def _choice(name: str, option: Choice) -> None:
-    key = KNOB + name
-    st.session_state[key] = state.ADDRESS.values[name]
     labels = {one: _label(name, one) for one in option.values}
-    st.selectbox(
-        state.ADDRESS.label(name),
-        option.values,
-        format_func=lambda one: labels.get(one, str(one)),
-        key=key,
-        on_change=lambda: state.ADDRESS.take(name, session.get(key)),
-        help=t(f"notifications.help.{name}") if has(f"notifications.help.{name}") else None,
-    )
+    state.ADDRESS.choice(name, option, labels)
 
 
 def _label(name: str, one: str) -> str:

@@ -10,7 +10,7 @@ from pages.ui import errors, questions, text
 from pages.ui.notifications import decide, own, show, state
 from pages.ui.notifications.state import Asked
 from pages.ui.text import duration, t
-from replearn_core import claims, studies, tasks
+from replearn_core import studies, tasks
 from replearn_core.properties import read_answer
 
 POLL = 1.0  # seconds
@@ -64,29 +64,14 @@ def _invite(asked: Asked) -> None:
             st.markdown(t(f"notifications.invite.{state.part()}"))
             seconds = studies.estimated_seconds(state.STUDY[state.part()], asked.task.options)
             st.caption(t("properties.cost", seeds=int(float(asked.task.options["seeds"])), time=duration(seconds)))
-            button(asked, "notifications_run_here")
+            questions.button(asked, "notifications_run_here")
     _source(str(state.values()["dataset"]))
-
-
-def button(asked: Asked, key: str) -> None:
-    """Train and measure; off while it goes or where there is nothing to ask."""
-    st.button(
-        t(f"properties.{'recompute' if asked.shipped else 'again' if asked.view.state == 'failed' else 'run'}"),
-        key=key,
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=asked.task is None or asked.view.live or (asked.view.state == "finished" and not asked.shipped),
-        on_click=questions.press,
-        args=(asked.task,),
-    )
 
 
 def _result(asked: Asked) -> None:
     arrays = asked.view.arrays
     told = read_answer(arrays)
-    if asked.shipped and asked.view.answer:
-        made = claims.made(asked.view.answer)
-        st.caption(":material/inventory_2: " + t("properties.shipped", date=made["date"], time=duration(made["seconds"])))
+    questions.origin(asked)
     if asked.problem is not None:
         st.text(text.problem(asked.problem))
     DRAWN[state.part()](told, arrays)

@@ -2,13 +2,12 @@
 
 import streamlit as st
 
-from pages.ui import session, text
-from pages.ui.pretraining import region, state
+from pages.ui import questions
+from pages.ui.pretraining import state
 from pages.ui.text import has, t
 from replearn_core.catalog import Knob
 from replearn_core.options import Choice
 
-KNOB = "pretraining.knob."
 BASIC = {
     "pretraining": (("dataset",), ("depth",), ("activation", "initialisation"), ("labels",), ("layer",), ("task",)),
     "borders": (("over",), ("dataset",), ("depth",), ("activation", "initialisation"), ("labels",), ("layer",)),
@@ -29,23 +28,7 @@ STOPS: dict[str, tuple[float, ...]] = {
 
 def choose() -> None:
     """The part, and what of a link or a knob could not be used."""
-    key = f"{KNOB}part"
-    st.session_state[key] = state.part()
-    labels = {name: t(f"pretraining.part.{name}") for name in state.PARTS}
-    st.segmented_control(
-        t("pretraining.choose_part"),
-        state.PARTS,
-        format_func=lambda name: labels.get(name, str(name)),
-        key=key,
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: state.show(session.get(key)),
-    )
-    if found := state.ADDRESS.problems:
-        with st.container(border=True, key="pretraining_notices"):
-            st.markdown(f":material/info: **{t('controls.notices')}**")
-            for one in found[:6]:
-                st.text(text.problem(one))
+    state.ADDRESS.choose_part(state.PARTS, state.part(), state.show)
 
 
 def turn() -> None:
@@ -57,7 +40,7 @@ def turn() -> None:
         for place, name in zip(st.columns(len(row)), row):
             with place:
                 _knob(name)
-    region.button(state.question(), "pretraining_run")
+    questions.button(state.question(), "pretraining_run")
     with st.expander(t("controls.more"), icon=":material/tune:"):
         for name in options:
             if name != "part" and not any(name in row for row in rows):
@@ -85,17 +68,8 @@ def _knob(name: str) -> None:
 
 
 def _choice(name: str, option: Choice) -> None:
-    key = KNOB + name
-    st.session_state[key] = state.ADDRESS.values[name]
     labels = {one: _label(name, one) for one in option.values}
-    st.selectbox(
-        state.ADDRESS.label(name),
-        option.values,
-        format_func=lambda one: labels.get(one, str(one)),
-        key=key,
-        on_change=lambda: state.ADDRESS.take(name, session.get(key)),
-        help=t(f"pretraining.help.{name}") if has(f"pretraining.help.{name}") else None,
-    )
+    state.ADDRESS.choice(name, option, labels)
 
 
 def _label(name: str, one: str) -> str:

@@ -9,7 +9,7 @@ from pages.ui import errors, questions, text
 from pages.ui.pretraining import borders, diagram, show, state
 from pages.ui.pretraining.state import Asked
 from pages.ui.text import duration, t
-from replearn_core import claims, studies, tasks
+from replearn_core import studies, tasks
 from replearn_core.properties import read_answer
 
 POLL = 0.7  # seconds
@@ -77,20 +77,7 @@ def _invite(asked: Asked) -> None:
         st.markdown(t(f"pretraining.invite_{state.part()}"))
         seconds = studies.estimated_seconds(state.part(), asked.task.options)
         st.caption(t("properties.cost", seeds=int(state.values()["seeds"]), time=duration(seconds)))
-        button(asked, "pretraining_run_here")
-
-
-def button(asked: Asked, key: str) -> None:
-    """Train and measure; off while it goes or where there is nothing to ask."""
-    st.button(
-        t(f"properties.{'recompute' if asked.shipped else 'again' if asked.view.state == 'failed' else 'run'}"),
-        key=key,
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=asked.task is None or asked.view.live or (asked.view.state == "finished" and not asked.shipped),
-        on_click=questions.press,
-        args=(asked.task,),
-    )
+        questions.button(asked, "pretraining_run_here")
 
 
 def _result(asked: Asked, task: tasks.Task) -> None:
@@ -100,16 +87,11 @@ def _result(asked: Asked, task: tasks.Task) -> None:
         st.markdown(f"**{said(told)}**")
         if state.part() == "pretraining":
             st.markdown(f"{why(told)} {edge(told)}")
-        if asked.shipped and asked.view.answer:
-            made = claims.made(asked.view.answer)
-            st.caption(":material/inventory_2: " + t("properties.shipped", date=made["date"], time=duration(made["seconds"])))
+        questions.origin(asked)
         if asked.problem is not None:
             st.text(text.problem(asked.problem))
     _picture(told["settings"], arrays, None)
-    with st.expander(t("properties.all_findings", n=len(told["findings"])), icon=":material/checklist:"):
-        for key, numbers in told["findings"]:
-            st.markdown(f"- {finding(key, numbers)}")
-        st.caption(t("properties.how"))
+    questions.findings(told, finding)
     first, count = int(told["settings"]["first_seed"]), int(told["settings"]["seeds"])
     st.caption(t("pretraining.about", first=first, last=first + count - 1, seeds=count, id=task.id[:8]))
 

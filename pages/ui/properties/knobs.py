@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import scorecard, session, text
-from pages.ui.properties import plane, region, state
+from pages.ui import questions, scorecard, session, text
+from pages.ui.properties import plane, state
 from pages.ui.properties.state import GROUPS, KNOB, Now
 from pages.ui.text import has, t
 from replearn_core.catalog import Knob
@@ -89,7 +89,7 @@ def turn(shown: Now) -> None:
     options, basic = state.known_options(shown.part), BASIC[shown.part]
     for name in basic:
         _knob(shown, name, options[name], basic=True)
-    region.button(state.question(shown), "properties_run")
+    questions.button(state.question(shown), "properties_run")
     with st.expander(t("controls.more"), icon=":material/tune:"):
         for name, option in options.items():
             if name not in basic:

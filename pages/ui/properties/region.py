@@ -77,20 +77,7 @@ def _invite(shown: Now, asked: Asked) -> None:
         st.caption(
             t("properties.cost", seeds=int(options["seeds"]), time=duration(studies.estimated_seconds(shown.part, options)))
         )
-        button(asked, "properties_run_here")
-
-
-def button(asked: Asked, key: str) -> None:
-    """Train and measure; off while it goes or where there is nothing to ask."""
-    st.button(
-        t(f"properties.{'recompute' if asked.shipped else 'again' if asked.view.state == 'failed' else 'run'}"),
-        key=key,
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=asked.task is None or asked.view.live or (asked.view.state == "finished" and not asked.shipped),
-        on_click=questions.press,
-        args=(asked.task,),
-    )
+        questions.button(asked, "properties_run_here")
 
 
 def _result(shown: Now, asked: Asked) -> None:
@@ -98,24 +85,14 @@ def _result(shown: Now, asked: Asked) -> None:
     told = properties.read_answer(arrays)
     with st.container(border=True, key="properties_answer"):
         st.markdown(f"**{said(shown.part, told)}**")
-        if asked.shipped and asked.view.answer:
-            _shipped(asked)
+        questions.origin(asked)
+        if asked.problem is not None:
+            st.text(text.problem(asked.problem))
     show.DRAWN[shown.part](told, arrays)
-    with st.expander(t("properties.all_findings", n=len(told["findings"])), icon=":material/checklist:"):
-        for key, numbers in told["findings"]:
-            st.markdown(f"- {finding(key, numbers)}")
-        st.caption(t("properties.how"))
+    questions.findings(told, finding)
     st.caption(
         t("properties.about", seeds=len(_seeds(told)), first=_seeds(told)[0], last=_seeds(told)[-1], runs=len(set(told["runs"])))
     )
-
-
-def _shipped(asked: Asked) -> None:
-    """Where this answer comes from, and why it could not be computed here if that was tried."""
-    made = claims.made(asked.view.answer or b"")
-    st.caption(":material/inventory_2: " + t("properties.shipped", date=made["date"], time=duration(made["seconds"])))
-    if asked.problem is not None:
-        st.text(text.problem(asked.problem))
 
 
 def said(part: str, told: Mapping[str, Any], lang: str | None = None) -> str:

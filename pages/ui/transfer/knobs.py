@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui import session, text
+from pages.ui import questions, session, text
 from pages.ui.text import has, t
-from pages.ui.transfer import race, region, state
+from pages.ui.transfer import race, state
 from replearn_core.catalog import Knob
 from replearn_core.comparisons import pairs, sources
 from replearn_core.options import Choice, Numbers, Several
@@ -31,23 +31,7 @@ FACTORS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 
 
 def choose() -> None:
     """The part, and what of a link or a knob could not be used."""
-    key = f"{KNOB}part"
-    st.session_state[key] = state.part()
-    labels = {name: t(f"transfer.part.{name}") for name in state.PARTS}
-    st.segmented_control(
-        t("transfer.choose_part"),
-        state.PARTS,
-        format_func=lambda name: labels.get(name, str(name)),
-        key=key,
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: state.show(session.get(key)),
-    )
-    if found := state.ADDRESS.problems:
-        with st.container(border=True, key="transfer_notices"):
-            st.markdown(f":material/info: **{t('controls.notices')}**")
-            for one in found[:6]:
-                st.text(text.problem(one))
+    state.ADDRESS.choose_part(state.PARTS, state.part(), state.show)
 
 
 def turn() -> None:
@@ -60,7 +44,7 @@ def turn() -> None:
         return
     if name == "race" and "layer_rates" in str(state.ADDRESS.values["strategies"]):
         _rates()
-    region.button(state.question(), "transfer_run")
+    questions.button(state.question(), "transfer_run")
     with st.expander(t("controls.more"), icon=":material/tune:"):
         for setting in options:
             if setting not in (*BASIC[name], "part", "factors"):
@@ -92,18 +76,9 @@ def _most(name: str, option: Knob) -> float:
 
 
 def _choice(name: str, option: Choice) -> None:
-    key, label = KNOB + name, state.ADDRESS.label(name)
-    st.session_state[key] = state.ADDRESS.values[name]
     group = "pair" if name in ("pair", "similar", "different") else name
     labels = {one: _choice_label(group, one) for one in option.values}
-    st.selectbox(
-        label,
-        option.values,
-        format_func=lambda one: labels.get(one, str(one)),
-        key=key,
-        on_change=lambda: state.ADDRESS.take(name, session.get(key)),
-        help=_help(name),
-    )
+    state.ADDRESS.choice(name, option, labels)
     if group == "pair":
         _about_pair(str(state.ADDRESS.values[name]))
 

@@ -10,7 +10,7 @@ from pages.ui import errors, questions, text
 from pages.ui.text import duration, t
 from pages.ui.transfer import curves, grid, race, state
 from pages.ui.transfer.state import Asked
-from replearn_core import claims, studies, tasks
+from replearn_core import studies, tasks
 from replearn_core.comparisons.transfer import plan_of
 from replearn_core.properties import read_answer
 from replearn_core.strategies import TRANSFERS
@@ -68,20 +68,7 @@ def _invite(name: str, asked: Asked) -> None:
         options = state.values()
         seconds = studies.estimated_seconds(name, asked.task.options)
         st.caption(t("properties.cost", seeds=int(options["seeds"]), time=duration(seconds)))
-        button(asked, "transfer_run_here")
-
-
-def button(asked: Asked, key: str) -> None:
-    """Train and measure; off while it goes or where there is nothing to ask."""
-    st.button(
-        t(f"properties.{'recompute' if asked.shipped else 'again' if asked.view.state == 'failed' else 'run'}"),
-        key=key,
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=asked.task is None or asked.view.live or (asked.view.state == "finished" and not asked.shipped),
-        on_click=questions.press,
-        args=(asked.task,),
-    )
+        questions.button(asked, "transfer_run_here")
 
 
 def _result(name: str, asked: Asked) -> None:
@@ -89,16 +76,11 @@ def _result(name: str, asked: Asked) -> None:
     told = read_answer(arrays)
     with st.container(border=True, key="transfer_answer"):
         st.markdown(f"**{said(name, told)}**")
-        if asked.shipped and asked.view.answer:
-            made = claims.made(asked.view.answer)
-            st.caption(":material/inventory_2: " + t("properties.shipped", date=made["date"], time=duration(made["seconds"])))
+        questions.origin(asked)
         if asked.problem is not None:
             st.text(text.problem(asked.problem))
     DRAWN[name](told, arrays)
-    with st.expander(t("properties.all_findings", n=len(told["findings"])), icon=":material/checklist:"):
-        for key, numbers in told["findings"]:
-            st.markdown(f"- {finding(key, numbers)}")
-        st.caption(t("properties.how"))
+    questions.findings(told, finding)
     settings = told["settings"]
     first, count = int(settings["first_seed"]), int(settings["seeds"])
     st.caption(t("transfer.about", first=first, last=first + count - 1, seeds=count, id=asked.view.task_id[:8]))
