@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from pydantic_core import PydanticCustomError
 
-from pages.ui import session
+from pages.ui import address_bar, session
 from pages.ui.text import has, problem, t
 from replearn_core.catalog import Knob
 from replearn_core.experiment import RUN_ID_PATTERN, Problem
@@ -47,14 +47,16 @@ class Address:
             self._keep({**self._turned(), name: found})
         session.put(f"{self.name}.problems", tuple(problems))
 
-    def follow(self) -> None:
-        """Take over what the address says, once per address."""
-        query = {key: st.query_params.get_all(key) for key in st.query_params if key != "lang"}
+    def follow(self, parts: Sequence[str] = ()) -> None:
+        """Take over what the address says, once per address. parts: those of a page whose settings depend on its part."""
+        query = address_bar.own()
         address = repr(sorted(query.items()))
         known = session.get(f"{self.name}.turned") is not None
         if known and (address == session.get(f"{self.name}.query") or not query):
             return
         session.put(f"{self.name}.query", address)
+        if parts and query and (asked := query.get("part", [parts[0]])[-1]) in parts:
+            self._keep({"part": asked})  # before anything is checked: the options are those of this part
         found: dict[str, float | str] = {}
         problems: list[Problem] = []
         for name, given in query.items():
@@ -71,10 +73,7 @@ class Address:
         """Put what is on screen into the address; no rerun follows from it."""
         query = {name: value if isinstance(value, str) else f"{value:.10g}" for name, value in self._turned().items()}
         session.put(f"{self.name}.query", repr(sorted((key, [value]) for key, value in query.items())))
-        if "lang" in st.query_params:
-            query["lang"] = st.query_params["lang"]
-        if query != {key: st.query_params[key] for key in st.query_params}:
-            st.query_params.from_dict(query)
+        address_bar.write(query)
 
     def label(self, name: str) -> str:
         """A setting as its knob is labelled."""

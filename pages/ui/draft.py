@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import session
+from pages.ui import address_bar, session
 from replearn_core import catalog
 from replearn_core.experiment import RUN_ID_PATTERN, Experiment, InvalidExperiment, Problem
 from replearn_core.presets import preset, variant_of
@@ -149,7 +149,7 @@ def follow_link(known: Callable[[str], Experiment | None]) -> None:
 
     Nothing is started. An address without our parameters leaves the knobs as they are (another page was visited).
     """
-    query = {key: st.query_params.get_all(key) for key in st.query_params if key != "lang"}
+    query = address_bar.own()
     address = _canonical(query)
     if address == session.get(session.QUERY) or (not query and session.DRAFT in st.session_state):
         return
@@ -176,10 +176,7 @@ def write_link() -> None:
     """Put all that is on screen into the address; no rerun follows from it."""
     query = last_valid().to_query() | _of_screen()
     session.put(session.QUERY, _canonical({key: [value] for key, value in query.items()}))
-    if "lang" in st.query_params:
-        query["lang"] = st.query_params["lang"]
-    if query != {key: st.query_params[key] for key in st.query_params}:
-        st.query_params.from_dict(query)
+    address_bar.write(query)
 
 
 def _of_screen() -> dict[str, str]:

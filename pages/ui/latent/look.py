@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
-import streamlit as st
-
-from pages.ui import draft, session
+from pages.ui import address_bar, draft, session
 from replearn_core import engine, tasks
 from replearn_core.catalog import Knob
 from replearn_core.experiment import Experiment, Problem
@@ -124,7 +122,7 @@ def choose(rows: Sequence[int]) -> None:
 
 def follow_link(known: Callable[[str], Experiment | None], otherwise: Callable[[], str]) -> None:
     """Take over what the address says, once per address. otherwise: the run to show where it names none that is known."""
-    query = {key: st.query_params.get_all(key) for key in st.query_params if key != "lang"}
+    query = address_bar.own()
     address = _canonical(query)
     if session.get(LOOK) is not None and (address == session.get(QUERY) or not query):
         return
@@ -151,10 +149,7 @@ def write_link() -> None:
     """Put the look into the address; no rerun follows from it."""
     query = to_query(now())
     session.put(QUERY, _canonical({key: [value] for key, value in query.items()}))
-    if "lang" in st.query_params:
-        query["lang"] = st.query_params["lang"]
-    if query != {key: st.query_params[key] for key in st.query_params}:
-        st.query_params.from_dict(query)
+    address_bar.write(query)
 
 
 def to_query(look: Look) -> dict[str, str]:

@@ -46,12 +46,8 @@ ADDRESS = Address("notifications", lambda: options_of(part()))
 
 
 def follow_link() -> None:
-    """Take over what the address says, once per address; which settings there are depends on the part that it names."""
-    query = {key: st.query_params.get_all(key) for key in st.query_params if key != "lang"}
-    asked = query.get("part", [PARTS[0]])[-1]
-    if query and repr(sorted(query.items())) != session.get("notifications.query") and asked in PARTS:
-        session.put("notifications.turned", {"part": asked})
-    ADDRESS.follow()
+    """Take over what the address says, once per address."""
+    ADDRESS.follow(PARTS)
 
 
 def show(name: str) -> None:

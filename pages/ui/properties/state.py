@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import streamlit as st
 from pydantic_core import PydanticCustomError
 
-from pages.ui import questions, session
+from pages.ui import address_bar, questions, session
 from pages.ui.questions import Asked
 from pages.ui.text import has, t
 from replearn_core import properties, studies
@@ -111,7 +110,7 @@ def usual() -> None:
 
 def follow_link() -> None:
     """Take over what the address says, once per address."""
-    query = {key: st.query_params.get_all(key) for key in st.query_params if key != "lang"}
+    query = address_bar.own()
     address = repr(sorted(query.items()))
     if session.get(NOW) is not None and (address == session.get(QUERY) or not query):
         return
@@ -154,10 +153,7 @@ def write_link() -> None:
     if shown.part == "scorecard" and shown.run:
         query["run"] = shown.run
     session.put(QUERY, repr(sorted((key, [value]) for key, value in query.items())))
-    if "lang" in st.query_params:
-        query["lang"] = st.query_params["lang"]
-    if query != {key: st.query_params[key] for key in st.query_params}:
-        st.query_params.from_dict(query)
+    address_bar.write(query)
 
 
 def _checked(part: str, name: str, value: Any, problems: list[Problem]) -> float | str | None:

@@ -3,8 +3,6 @@
 Nothing is computed here, and no link starts work: `press` asks the engine, everything else only looks.
 """
 
-import streamlit as st
-
 from pages.ui import questions, session
 from pages.ui.address import Address
 from pages.ui.questions import Asked
@@ -43,12 +41,8 @@ ADDRESS = Address("transfer", lambda: options_of(part()))
 
 
 def follow_link() -> None:
-    """Take over what the address says, once per address; which settings there are depends on the part that it names."""
-    query = {key: st.query_params.get_all(key) for key in st.query_params if key != "lang"}
-    asked = query.get("part", [PARTS[0]])[-1]
-    if query and repr(sorted(query.items())) != session.get("transfer.query") and asked in PARTS:
-        session.put("transfer.turned", {"part": asked})
-    ADDRESS.follow()
+    """Take over what the address says, once per address."""
+    ADDRESS.follow(PARTS)
 
 
 def show(name: str) -> None:
