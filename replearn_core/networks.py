@@ -170,11 +170,19 @@ class _Bias(nn.Module):
         self.bias = nn.Parameter(torch.zeros(size))
 
 
+def _unset(kind: type[nn.Module], *sizes: int) -> nn.Module:
+    """A layer whose weights nobody has drawn. `nn.utils.skip_init` does the same, and loads half a second of symbolic algebra."""
+    layer = kind(*sizes, device="meta")
+    for name, value in list(layer.named_parameters()):
+        setattr(layer, name, nn.Parameter(torch.empty(value.shape)))
+    return layer
+
+
 def _dense_stages(e: Experiment) -> tuple[list[Any], list[Any]]:
     widths = [e.data.size, *e.hidden, e.code_size]
     doubled = [*widths[1:-1], widths[-1] * (2 if e.code == "gaussian" else 1)]  # μ and log σ²
-    encoder = [nn.utils.skip_init(nn.Linear, a, b) for a, b in zip(widths, doubled)]
-    decoder = [_Bias(a) if e.tied else nn.utils.skip_init(nn.Linear, b, a) for a, b in zip(widths, widths[1:])]
+    encoder = [_unset(nn.Linear, a, b) for a, b in zip(widths, doubled)]
+    decoder = [_Bias(a) if e.tied else _unset(nn.Linear, b, a) for a, b in zip(widths, widths[1:])]
     return encoder, decoder
 
 
@@ -183,10 +191,10 @@ def _conv_stages(e: Experiment) -> tuple[list[Any], list[Any]]:
     channels = [1, *e.hidden]
     side = e.data.shape[0] >> len(e.hidden)
     flat = channels[-1] * side * side
-    encoder: list[Any] = [nn.utils.skip_init(nn.Conv2d, a, b, 4, 2, 1) for a, b in zip(channels, channels[1:])]
-    decoder: list[Any] = [nn.utils.skip_init(nn.ConvTranspose2d, b, a, 4, 2, 1) for a, b in zip(channels, channels[1:])]
-    encoder.append(nn.utils.skip_init(nn.Linear, flat, e.code_size * (2 if e.code == "gaussian" else 1)))
-    decoder.append(nn.utils.skip_init(nn.Linear, e.code_size, flat))
+    encoder: list[Any] = [_unset(nn.Conv2d, a, b, 4, 2, 1) for a, b in zip(channels, channels[1:])]
+    decoder: list[Any] = [_unset(nn.ConvTranspose2d, b, a, 4, 2, 1) for a, b in zip(channels, channels[1:])]
+    encoder.append(_unset(nn.Linear, flat, e.code_size * (2 if e.code == "gaussian" else 1)))
+    decoder.append(_unset(nn.Linear, e.code_size, flat))
     return encoder, decoder
 
 

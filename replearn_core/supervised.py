@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from replearn_core.adam import Adam
 from replearn_core.codes import SLOPES
 from replearn_core.members import Members, accuracy, classification_loss, uniform
 from replearn_core.strategies import Phase
@@ -192,13 +193,12 @@ def trained_levels(members: Members, trained: Collection[str]) -> frozenset[int]
     return frozenset(int(part[1]) for part in parts if part[0] != "head")
 
 
-def make_optimiser(phase: Phase, trained: Mapping[str, Tensor], learning_rate: float) -> torch.optim.Adam:
-    """Adam, fused, one group for each factor. It is elementwise, so a member's steps do not depend on the others'."""
+def make_optimiser(phase: Phase, trained: Mapping[str, Tensor], learning_rate: float) -> Adam:
+    """Adam, one group for each factor. It is elementwise, so a member's steps do not depend on the others'."""
     groups: dict[float, list[Tensor]] = {}
     for name, value in trained.items():
         groups.setdefault(phase.rate(name), []).append(value)
-    parts = [{"params": values, "lr": learning_rate * rate} for rate, values in groups.items()]
-    return torch.optim.Adam(parts, lr=learning_rate, fused=True)
+    return Adam([(values, learning_rate * rate) for rate, values in groups.items()])
 
 
 @dataclass(frozen=True, eq=False)

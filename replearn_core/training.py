@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from replearn_core import strategies
+from replearn_core.adam import Adam
 from replearn_core.batches import Samples, batches, flat
 from replearn_core.corruptions import corrupt
 from replearn_core.cost import macs
@@ -131,7 +132,7 @@ def train(
                 for (_, weight, _), value in zip(objective[1:], values[1:]):
                     loss = loss + weight * value
                 for parameter in trained.values():
-                    parameter.grad = None  # optimiser.zero_grad() does this at the price of a small layer
+                    parameter.grad = None  # not zeros: the backward pass then writes instead of adding
                 loss.backward()
                 optimiser.step()
                 if atoms:
@@ -217,13 +218,10 @@ def needs_input_gradient(network: Autoencoder, phase: Phase, objective: Terms) -
     return any(name == "contraction" for name, _, _ in objective) and not network.has_closed_contraction(phase.bottom, phase.top)
 
 
-def make_optimiser(e: Experiment, phase: Phase, trained: Mapping[str, Tensor], state: Mapping[str, Tensor] | None):
-    """Adam (Kingma & Ba 2014), fused, one group per learning rate; with the moments of `state` where it has them."""
+def make_optimiser(e: Experiment, phase: Phase, trained: Mapping[str, Tensor], state: Mapping[str, Tensor] | None) -> Adam:
+    """Adam, one group per learning rate; with the moments of `state` where it has them."""
     rates = sorted({phase.rate(name) for name in trained})
-    groups = [
-        {"params": [p for name, p in trained.items() if phase.rate(name) == rate], "lr": e.learning_rate * rate} for rate in rates
-    ]
-    optimiser = torch.optim.Adam(groups, lr=e.learning_rate, fused=True)
+    optimiser = Adam([([p for name, p in trained.items() if phase.rate(name) == rate], e.learning_rate * rate) for rate in rates])
     for name, parameter in trained.items():
         if state is not None and f"optimizer.exp_avg.{name}" in state:
             optimiser.state[parameter] = {
@@ -234,7 +232,7 @@ def make_optimiser(e: Experiment, phase: Phase, trained: Mapping[str, Tensor], s
     return optimiser
 
 
-def keep(network: Autoencoder, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def keep(network: Autoencoder, optimiser: Adam) -> dict[str, Tensor]:
     """A copy, on the CPU, of all that is needed to go on: weights by name, and Adam's moments as `optimizer.<moment>.<name>`."""
     state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
     for name, parameter in network.named_parameters():

@@ -13,6 +13,7 @@ import torch
 
 from replearn_core import projection
 from replearn_core.latent import Answer, Subject
+from replearn_core.measures import jacobian
 from replearn_core.measures.checks import finite
 from replearn_core.tasks import CannotAnswer
 
@@ -98,11 +99,11 @@ def tangents(s: Subject, *, index: int, count: int, of: str) -> Answer:
     x = torch.from_numpy(s.samples(np.array([index])).x)
     network = s.network
     if of == "encoder":
-        jacobian = _jacobian(lambda v: network.encode(v[None])[0], x[0])  # (K, D)
-        _, values, vectors = torch.linalg.svd(jacobian, full_matrices=False)
+        slope = _jacobian(network.encode, x)  # (K, D)
+        _, values, vectors = torch.linalg.svd(slope, full_matrices=False)
     else:
-        jacobian = _jacobian(lambda v: network.decode(v[None])[0], network.encode(x)[0])  # (D, K)
-        left, values, _ = torch.linalg.svd(jacobian, full_matrices=False)
+        slope = _jacobian(network.decode, network.encode(x))  # (D, K)
+        left, values, _ = torch.linalg.svd(slope, full_matrices=False)
         vectors = left.T
     rows = vectors[:count]
     rows = rows * torch.sign(rows.gather(1, rows.abs().argmax(dim=1, keepdim=True)))
@@ -113,7 +114,7 @@ def tangents(s: Subject, *, index: int, count: int, of: str) -> Answer:
         "image": s.pictures(x.numpy())[0],
         "reconstruction": s.pictures(s.decode(s.encode(x.numpy())))[0],
     }
-    return Answer(arrays, {"frobenius": float(torch.linalg.vector_norm(jacobian))})
+    return Answer(arrays, {"frobenius": float(torch.linalg.vector_norm(slope))})
 
 
 def field(s: Subject, *, steps: int, paths: int, length: int, rate: float) -> Answer:
@@ -206,10 +207,10 @@ def _flat(x: np.ndarray) -> np.ndarray:
 
 
 def _jacobian(function: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor) -> torch.Tensor:
-    """(outputs, inputs) at one place, by rows."""
-    jacobian: torch.Tensor = torch.func.jacrev(function)(at.detach())
-    if not bool(torch.isfinite(jacobian).all()):
+    """(outputs, inputs) at one place (1, inputs)."""
+    found = jacobian(function, at)[0]
+    if not bool(torch.isfinite(found).all()):
         raise CannotAnswer(
-            "problem.codes_not_finite", "codes", count=int((~torch.isfinite(jacobian)).sum()), total=jacobian.numel(), first=0
+            "problem.codes_not_finite", "codes", count=int((~torch.isfinite(found)).sum()), total=found.numel(), first=0
         )
-    return jacobian.detach()
+    return found

@@ -11,7 +11,7 @@ from replearn_core.measures.hierarchy import linear_cka, principal_angles
 from replearn_core.measures.manifold import continuity, intrinsic_dimension, participation_ratio, trustworthiness
 from replearn_core.measures.probes import few_label_probe, linear_probe
 from replearn_core.measures.reconstruction import pca_error, reconstruction_error
-from replearn_core.measures.smoothness import jacobian_spectrum, mean_jacobian_norm, sensitivity
+from replearn_core.measures.smoothness import jacobian, jacobian_spectrum, mean_jacobian_norm, sensitivity
 from replearn_core.measures.sparsity import dead_units, hoyer, l0, lifetime_sparsity, population_sparsity
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "few_label_probe",
     "hoyer",
     "intrinsic_dimension",
+    "jacobian",
     "jacobian_spectrum",
     "l0",
     "lifetime_sparsity",

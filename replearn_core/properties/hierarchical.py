@@ -241,17 +241,19 @@ def ideal_inputs(network: Autoencoder, level: int, start: np.ndarray) -> np.ndar
     """
     import torch
 
+    from replearn_core.adam import Adam
+
     units = len(start)
     begin = torch.from_numpy(np.array(start, np.float32)).reshape(units, -1)
     picture = torch.logit(begin.clamp(0.05, 0.95)).requires_grad_()
-    optimiser = torch.optim.Adam([picture], lr=RATE * 4)
+    optimiser = Adam([([picture], RATE * 4)])
     places = torch.arange(units)
     if _is_map(network, level):
         side = network.shape[0] >> level
         places = places * side * side + (side // 2) * side + side // 2
     for _ in range(ASCENT):
         excited = network.encode(torch.sigmoid(picture), 0, level)[torch.arange(units), places]
-        optimiser.zero_grad()
+        picture.grad = None
         (-excited.sum()).backward()
         optimiser.step()
     network.zero_grad()

@@ -178,9 +178,8 @@ def model_planes(network: Autoencoder, x: np.ndarray, count: int = 2) -> np.ndar
     import torch
 
     inputs = torch.from_numpy(np.array(x, np.float32))
-    rebuilt = torch.func.jacrev(lambda one: network.decode(network.encode(one[None]))[0])
-    jacobian = torch.func.vmap(rebuilt)(inputs)  # (n, D, D)
-    return torch.linalg.svd(jacobian.detach())[2][:, :count].numpy()
+    jacobian = measures.jacobian(lambda some: network.decode(network.encode(some)), inputs)  # (n, D, D)
+    return torch.linalg.svd(jacobian)[2][:, :count].numpy()
 
 
 def plane_angles(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -1,0 +1,54 @@
+"""Our Adam steps as PyTorch's own class does, and loads nothing of its compiler."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from replearn_core.adam import Adam
+
+SCRIPT = """
+import sys
+from replearn_core import datasets, training
+from replearn_core.experiment import Experiment
+experiment = Experiment(dataset="digits", train_size=100, code_size=4, epochs=1, penalties=({penalty},))
+assert [event.kind for event in training.train(experiment, datasets.load("digits", 100))][-1] == "finished"
+print(sorted({{"torch._dynamo", "sympy"}} & set(sys.modules)))
+"""
+CONTRACTION = '{"name": "contraction", "weight": 0.1}'
+
+
+def drawn(seed: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=generator) for shape in ((5, 3), (3,), (4, 2, 2))]
+
+
+def test_twenty_steps_equal_those_of_pytorchs_class_bit_for_bit():
+    ours, theirs = drawn(0), [one.clone().requires_grad_() for one in drawn(0)]
+    optimiser = Adam([(ours[:2], 0.01), (ours[2:], 0.1)])
+    reference = torch.optim.Adam([{"params": theirs[:2], "lr": 0.01}, {"params": theirs[2:], "lr": 0.1}], fused=True)
+    for step in range(20):
+        for mine, other, gradient in zip(ours, theirs, drawn(step + 1), strict=True):
+            mine.grad, other.grad = gradient, gradient.clone()
+        optimiser.step()
+        reference.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        assert torch.equal(mine, other.detach())
+        for name in ("step", "exp_avg", "exp_avg_sq"):
+            assert torch.equal(optimiser.state[mine][name], reference.state[other][name])
+
+
+def test_a_tensor_without_a_gradient_keeps_its_value_and_has_no_state():
+    moved, resting = torch.ones(3), torch.ones(3)
+    moved.grad = torch.ones(3)
+    optimiser = Adam([([moved, resting], 0.1)])
+    optimiser.step()
+    assert torch.allclose(moved, torch.full((3,), 0.9)) and torch.equal(resting, torch.ones(3))
+    assert list(optimiser.state) == [moved]
+
+
+@pytest.mark.parametrize("penalty", ['{"name": "l1", "weight": 0.1}', CONTRACTION])
+def test_a_run_does_not_load_pytorchs_compiler(penalty):
+    done = subprocess.run([sys.executable, "-c", SCRIPT.format(penalty=penalty)], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr[-600:]
