@@ -10,13 +10,16 @@ ENV HOME=/home/user \
 WORKDIR /home/user/app
 
 # The CPU build of PyTorch first: the package index's own build brings gigabytes of CUDA libraries.
-COPY --chown=user requirements.txt .
+COPY --chown=user requirements.txt requirements-cluster.txt ./
+# requirements-cluster.txt for several servers; EXTRA: a package for object storage, s3fs for instance (compose.yaml).
+ARG REQUIREMENTS=requirements.txt
+ARG EXTRA=""
 RUN pip install --no-cache-dir --user --extra-index-url https://download.pytorch.org/whl/cpu "torch==2.13.0+cpu" \
- && pip install --no-cache-dir --user -r requirements.txt
+ && pip install --no-cache-dir --user -r $REQUIREMENTS $EXTRA
 
 COPY --chown=user . .
 # What would otherwise be done at the first visit: bytecode, UMAP's compiled functions, one tiny run through every import.
-RUN python -m replearn_core prepare
+RUN python -m replearn_core prepare && mkdir -p /home/user/runs
 
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import runs, text
+from pages.ui import glossary, runs, text
 from pages.ui.deployment import knobs, region, state
 from pages.ui.text import ASSETS, t
 
@@ -29,6 +29,6 @@ with picture:
 # ---- what to notice ----
 with below:
     st.markdown(f"#### {t('notice.title')}")
-    st.markdown(lesson["deployment"]["notice"])
+    st.markdown(glossary.linked(lesson["deployment"]["notice"]))
 
 state.ADDRESS.write()

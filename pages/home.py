@@ -4,24 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import draft, live, runs
+from pages.ui import draft, live, menu, runs
 from pages.ui.components.film import FilmRun, film
 from pages.ui.text import t
 
 HERE = Path(__file__).parent
 LAB = str(HERE / "autoencoder.py")
-MAP = {
-    "properties": "fact_check",
-    "autoencoder": "compress",
-    "latent": "scatter_plot",
-    "pretraining": "layers",
-    "transfer": "move_down",
-    "notifications": "notifications",
-    "malware": "bug_report",
-    "deployment": "rocket_launch",
-    "evidence": "balance",
-}
-"""The lecture's outline: page → icon. Each has a heading, what is asked there, and its claims."""
+MAP = ("properties", "autoencoder", "latent", "pretraining", "transfer", "notifications", "malware", "deployment", "evidence")
+"""The lecture's outline, page by page. Each has a heading, what is asked there, and its claims."""
 
 shown = runs.history(draft.FIRST.id)
 with st.container(key="home"):
@@ -45,8 +35,10 @@ with st.container(key="home"):
 with st.container(key="home_map"):
     st.markdown(f"#### {t('home.map')}")
     with st.container(key="home_pages"):
-        for name, icon in MAP.items():
+        for name in MAP:
             with st.container(border=True, key=f"home_page_{name}"):
-                st.page_link(str(HERE / f"{name}.py"), label=f"**{t(f'home.part.{name}.name')}**", icon=f":material/{icon}:")
+                st.page_link(
+                    str(HERE / f"{name}.py"), label=f"**{t(f'home.part.{name}.name')}**", icon=f":material/{menu.ICONS[name]}:"
+                )
                 st.markdown(t(f"home.part.{name}.asks"))
                 st.caption(t(f"home.part.{name}.claims"))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import runs, text
+from pages.ui import glossary, runs, text
 from pages.ui.latent import asking, knobs, look, region
 from pages.ui.text import ASSETS, t
 
@@ -30,6 +30,6 @@ with below:
     with st.container(key="latent_lessons"):
         for name in knobs.lessons_of(now, view.experiment):
             with st.container(key=f"latent_lesson_{name}"):
-                st.markdown(lesson[name]["notice"])
+                st.markdown(glossary.linked(lesson[name]["notice"]))
 
 look.write_link()

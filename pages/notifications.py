@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import text
+from pages.ui import glossary, text
 from pages.ui.notifications import knobs, region, state
 from pages.ui.text import ASSETS, t
 
@@ -29,6 +29,6 @@ with picture:
 # ---- what to notice ----
 with below:
     st.markdown(f"#### {t('notice.title')}")
-    st.markdown(lesson["notice"])
+    st.markdown(glossary.linked(lesson["notice"]))
 
 state.ADDRESS.write()

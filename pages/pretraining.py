@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import text
+from pages.ui import glossary, text
 from pages.ui.pretraining import knobs, region, state
 from pages.ui.text import ASSETS, t
 
@@ -30,7 +30,7 @@ with picture:
 # ---- what to notice, one layer's objective, the plan as data ----
 with below:
     st.markdown(f"#### {t('notice.title')}")
-    st.markdown(lesson["notice"])
+    st.markdown(glossary.linked(lesson["notice"]))
     region.objective()
 
 state.ADDRESS.write()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import text
+from pages.ui import glossary, text
 from pages.ui.text import ASSETS, t
 from pages.ui.transfer import knobs, region, state
 
@@ -30,6 +30,6 @@ with picture:
 # ---- what to notice ----
 with below:
     st.markdown(f"#### {t('notice.title')}")
-    st.markdown(lesson["notice"])
+    st.markdown(glossary.linked(lesson["notice"]))
 
 state.ADDRESS.write()

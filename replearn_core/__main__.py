@@ -16,6 +16,7 @@ from typing import Any
 from replearn_core import catalog, folder, weights
 from replearn_core.events import Event
 from replearn_core.experiment import Experiment, InvalidExperiment, Problem
+from replearn_core.storage import Storage
 
 WRONG = 2  # exit status for input that cannot be used
 MAX_SETTINGS = 1_000_000
@@ -340,8 +341,7 @@ def _claim(out: Path, experiment: Experiment) -> None:
     if other != experiment.id:
         raise Wrong(Problem("problem.folder_holds_other_run", "", {"path": str(out), "run": other}))
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        folder.write_file(out / "experiment.json", experiment.as_json().encode())
+        Storage(out).write("experiment.json", experiment.as_json().encode())
     except OSError:
         raise Wrong(Problem("problem.folder_not_writable", "", {"path": str(out)})) from None
 

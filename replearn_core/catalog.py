@@ -4,6 +4,7 @@ Read by `experiment.py` (to validate), by the pages (to make widgets) and by `py
 Names here are keys: the sentences for them stand in assets/i18n, one per language, and a test refuses an entry without them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
@@ -214,6 +215,45 @@ DATASETS = _by_name(
     _points("s_curve", 3, 0, "scikit-learn make_s_curve"),
     _points("swiss_roll", 3, 0, "Tenenbaum, de Silva & Langford 2000; scikit-learn make_swiss_roll"),
 )
+
+
+OWN = re.compile(r"own-([iv])(\d{1,3})-(\d{1,5})-(\d{1,5})-(\d{1,3})-([0-9a-f]{32})", re.ASCII)
+"""A visitor's own data set: kind, side or width, training and held-out samples, classes, and 128 random bits.
+
+Its name says what must be known before any array is read, so that an experiment is checked alike in every process; and nobody can
+guess it: who has the name has the data (`own/kept.py`).
+"""
+OWN_SIDES = (8, 16, 28, 32, 64)  # of images, in pixels
+OWN_WIDTH = 200  # numbers a sample of a table, at most
+OWN_USUAL = 10_000, 4_000  # training samples of a first run, of usual images and of those beyond 32 pixels
+
+
+def own_name(images: bool, size: int, train: int, test: int, classes: int, secret: str) -> str:
+    """The name of a visitor's data set; `secret` is 128 random bits as 32 hexadecimal digits."""
+    return f"own-{'i' if images else 'v'}{size}-{train}-{test}-{classes}-{secret}"
+
+
+def dataset(name: str) -> DatasetEntry:
+    """What is known of a data set by its name alone, a visitor's own among them. KeyError for a name that can be none."""
+    if name in DATASETS:
+        return DATASETS[name]
+    found = OWN.fullmatch(name) if isinstance(name, str) else None
+    if found is None:
+        raise KeyError(name)
+    size, train, test, classes = (int(found[place]) for place in (2, 3, 4, 5))
+    images = found[1] == "i"
+    sizes = size in OWN_SIDES if images else 2 <= size <= OWN_WIDTH
+    counts = 16 <= train <= 60_000 and 1 <= test <= 60_000 and classes != 1
+    if not sizes or not counts or name != own_name(images, size, train, test, classes, found[6]):
+        raise KeyError(name)
+    usual = min(train, OWN_USUAL[images and size > 32])
+    shape = (size, size) if images else (size,)
+    return DatasetEntry(name, "image" if images else "points", shape, train, test, usual, classes, False, "–", "")
+
+
+def is_own(name: str) -> bool:
+    """Whether this names a visitor's own data set."""
+    return isinstance(name, str) and name.startswith("own-")
 
 
 def _settings(**fields):

@@ -71,6 +71,11 @@ def _deployed(found: str) -> Effect:
     return Effect(studies.PREFIX + "scale", found, page="deployment", query={})
 
 
+def _product(found: str, expected: Expected = "higher", **where: float) -> Effect:
+    """Twenty seeds, since which model is the most accurate differs between them."""
+    return Effect(studies.PREFIX + "product", found, expected, where, {"seeds": 20}, page="deployment", query={})
+
+
 def _on(page: str, part: str, found: str, expected: Expected = "higher", *, study: str = "", **where: float) -> Effect:
     """A comparison of a study that another page shows in this part of it."""
     return Effect(studies.PREFIX + (study or part), found, expected, where, page=page, query={"part": part})
@@ -197,6 +202,12 @@ CLAIMS: Mapping[str, tuple[Effect, ...]] = MappingProxyType(
         ),
         "C24": (_deployed("scale.bytes"), _deployed("scale.latency")),
         "C25": (_deployed("scale.training"),),
+        "C26": (
+            *(_product("product.money", per_million=worth) for worth in (0.001, 0.1, 10.0)),
+            _product("product.accuracy", "lower", per_million=0.001),
+            _product("product.wait", "lower", per_million=0.1),
+            _product("product.wins"),
+        ),
     }
 )
 """Claim → its effects, the chief one first."""

@@ -28,6 +28,7 @@ LIVE_SAMPLES = 256  # held-out samples behind the curves
 LIVE_SAMPLES_INFERRED = 64  # where each costs an inference
 SHOWN_IMAGES = 12
 SHOWN_POINTS = 300
+DRAWN_AS_POINTS = 3  # axes; rows of more numbers are drawn as grey cells
 SHOWN_FEATURES = 36
 SHOWN_UNITS = 64
 SHOWN_SAMPLES = 48
@@ -52,7 +53,11 @@ class View:
     def __init__(self, e: Experiment, network: Autoencoder, data: Dataset, x_test: Tensor, noise: Generator):
         self.e, self.network, self.data, self.x_test = e, network, data, x_test
         shown = chosen(
-            data.y_test, len(x_test), SHOWN_POINTS if e.data.kind == "points" else min(SHOWN_IMAGES, FRAME_BYTES // e.data.size)
+            data.y_test,
+            len(x_test),
+            SHOWN_POINTS
+            if e.data.kind == "points" and e.data.size <= DRAWN_AS_POINTS
+            else min(SHOWN_IMAGES, FRAME_BYTES // e.data.size),
         )
         live = LIVE_SAMPLES_INFERRED if e.code in INFERRED_CODES else LIVE_SAMPLES
         rest = np.setdiff1d(np.arange(len(x_test)), shown)[: max(0, live - len(shown))]
@@ -193,11 +198,20 @@ class View:
         return min(SHOWN_FEATURES, FRAME_BYTES // 2 // self.e.data.size)
 
     def _pictures(self, x: Tensor) -> np.ndarray:
-        """(n, H, W) uint8 of flat images, or (n, D) float32 of points."""
+        """(n, H, W) uint8 of flat images and of rows of many numbers (`tiles`), or (n, D) float32 of points."""
         array = x.detach().cpu().numpy()
-        if self.e.data.kind == "points":
+        if self.e.data.kind == "points" and self.e.data.size <= DRAWN_AS_POINTS:
             return array.astype(np.float32)
-        return (array.clip(0, 1) * 255).round().astype(np.uint8).reshape(-1, *self.e.data.shape)
+        pictures = (array.clip(0, 1) * 255).round().astype(np.uint8)
+        return tiles(pictures) if self.e.data.kind == "points" else pictures.reshape(-1, *self.e.data.shape)
+
+
+def tiles(rows: np.ndarray) -> np.ndarray:
+    """(n, D) as (n, H, W) pictures, a grey cell for each number, row by row; the cells left over are black."""
+    width = math.ceil(math.sqrt(rows.shape[1]))
+    height = -(-rows.shape[1] // width)
+    padded = np.pad(rows, ((0, 0), (0, height * width - rows.shape[1])))
+    return padded.reshape(len(rows), height, width)
 
 
 def code_histogram(codes: np.ndarray, bins: int = 40) -> tuple[np.ndarray, np.ndarray]:

@@ -119,7 +119,7 @@ class Experiment(BaseModel):
     @classmethod
     def _known(cls, value: str, info: ValidationInfo) -> str:
         choices = _CHOICES[info.field_name]
-        if value not in choices:
+        if value not in choices and not (info.field_name == "dataset" and _is_dataset(value)):
             raise _refuse("problem.unknown_choice", str(info.field_name), value=value, choices=list(choices))
         return value
 
@@ -205,7 +205,7 @@ class Experiment(BaseModel):
 
     @property
     def data(self) -> catalog.DatasetEntry:
-        return catalog.DATASETS[self.dataset]
+        return catalog.dataset(self.dataset)
 
     @property
     def samples(self) -> int:
@@ -233,6 +233,15 @@ class Experiment(BaseModel):
 
 
 # ---- checks ----
+
+
+def _is_dataset(name: str) -> bool:
+    """Whether it names a visitor's own data set; whether those data still live is not a question of the name."""
+    try:
+        return bool(catalog.dataset(name))
+    except KeyError:
+        return False
+
 
 _CHOICES: dict[str | None, Sequence[str]] = {
     "dataset": tuple(catalog.DATASETS),

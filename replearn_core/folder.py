@@ -1,14 +1,12 @@
 """One run's folder: its files written and read. `store.Store` keeps many of them; the command line works on single ones.
 
-Nothing is pickled; every file is written beside its name and then moved onto it, so a reader never sees half of one.
+A folder is a `Storage` (store.py: perhaps object storage) or a plain path. Nothing is pickled; each file appears whole.
 """
 
 import io
 import json
 import math
-import os
 import re
-import threading
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,7 +18,9 @@ import numpy as np
 from replearn_core import weights as safe
 from replearn_core.events import ENDS, Event, as_record, from_record
 from replearn_core.experiment import Experiment, InvalidExperiment, Problem
+from replearn_core.storage import Storage
 
+Place = Storage | Path
 MAX_FILE = 256 * 2**20
 MAX_EVENTS = 20_000
 
@@ -49,7 +49,7 @@ class Run:
 
 
 def write_run(
-    folder: Path,
+    folder: Place,
     experiment: Experiment,
     events: Sequence[Event],
     weights: bytes = b"",
@@ -57,18 +57,18 @@ def write_run(
     metrics: Mapping[str, float] | None = None,
 ) -> None:
     """All files of a run. events.jsonl comes last: once it is there, the rest is. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    files = _at(folder)
     frames = {f"{line}.{name}": array for line, event in enumerate(events) for name, array in getattr(event, "frame", {}).items()}
-    write_file(folder / "experiment.json", experiment.as_json().encode())
+    files.write("experiment.json", experiment.as_json().encode())
     for name, data in (("weights", weights), ("optimizer", optimizer)):
         if data:
-            write_file(folder / f"{name}.safetensors", data)
-    write_file(folder / "frames.npz", _npz(frames))
-    write_file(folder / "metrics.json", json.dumps(dict(metrics or {}), indent=1).encode())
-    write_file(folder / "events.jsonl", "".join(json.dumps(as_record(event)) + "\n" for event in events).encode())
+            files.write(f"{name}.safetensors", data)
+    files.write("frames.npz", _npz(frames))
+    files.write("metrics.json", json.dumps(dict(metrics or {}), indent=1).encode())
+    files.write("events.jsonl", "".join(json.dumps(as_record(event)) + "\n" for event in events).encode())
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Place) -> Run:
     """A whole run folder but its weights. Raises Damaged; a run without events yet has none."""
     experiment = read_experiment(folder)
     lines = read_file(folder, "events.jsonl", missing=b"").splitlines()
@@ -88,7 +88,7 @@ def read_run(folder: Path) -> Run:
     return Run(experiment, events, metrics)
 
 
-def read_experiment(folder: Path) -> Experiment:
+def read_experiment(folder: Place) -> Experiment:
     """Raises Damaged."""
     try:
         return Experiment.from_json(read_file(folder, "experiment.json").decode())
@@ -96,7 +96,7 @@ def read_experiment(folder: Path) -> Experiment:
         raise Damaged("experiment.json") from None
 
 
-def read_state(folder: Path, epoch: int | None = None) -> tuple[bytes, bytes, int] | None:
+def read_state(folder: Place, epoch: int | None = None) -> tuple[bytes, bytes, int] | None:
     """(weights, optimiser or empty, epoch) as kept after `epoch` epochs, or the last; None without one. Raises Damaged."""
     names = [("weights.safetensors", "optimizer.safetensors")]
     if epoch is not None:
@@ -112,40 +112,25 @@ def read_state(folder: Path, epoch: int | None = None) -> tuple[bytes, bytes, in
     return None
 
 
-def write_state(folder: Path, weights: bytes, optimizer: bytes, epoch: int) -> None:
+def write_state(folder: Place, weights: bytes, optimizer: bytes, epoch: int) -> None:
     """Keep the state after `epoch` epochs for a continuation, beside the last one. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_file(folder / f"weights-{epoch}.safetensors", weights)
-    write_file(folder / f"optimizer-{epoch}.safetensors", optimizer)
+    _at(folder).write(f"weights-{epoch}.safetensors", weights)
+    _at(folder).write(f"optimizer-{epoch}.safetensors", optimizer)
 
 
-def write_file(path: Path, data: bytes, durable: bool = True) -> None:
-    """Atomically: beside the name, to the disk (where `durable`), then onto the name. Raises OSError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def read_file(folder: Path, name: str, missing: bytes | None = None) -> bytes:
+def read_file(folder: Place, name: str, missing: bytes | None = None) -> bytes:
     """The bytes of a file of sane size. Raises Damaged; `missing` stands for a file that is not there."""
-    path = folder / name
     try:
-        if path.stat().st_size > MAX_FILE:
-            raise Damaged(name)
-        return path.read_bytes()
-    except FileNotFoundError:
-        if missing is None:
-            raise Damaged(name) from None
-        return missing
+        data = _at(folder).read(name, most=MAX_FILE)
     except OSError:
         raise Damaged(name) from None
+    if data is None and missing is None:
+        raise Damaged(name)
+    return missing if data is None else data  # type: ignore[return-value]
+
+
+def _at(folder: Place) -> Storage:
+    return folder if isinstance(folder, Storage) else Storage(folder)
 
 
 def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -154,7 +139,7 @@ def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def _frames(folder: Path) -> dict[int, dict[str, np.ndarray]]:
+def _frames(folder: Place) -> dict[int, dict[str, np.ndarray]]:
     """Line number → frame. Sizes are checked before anything is unpacked. Raises Damaged."""
     data = read_file(folder, "frames.npz")
     frames: dict[int, dict[str, np.ndarray]] = {}

@@ -5,24 +5,36 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic_core import PydanticCustomError
 
+from replearn_core import catalog
 from replearn_core.catalog import Knob
 
 MOST_INDICES = 60
+MOST_ADDRESS = 500  # characters
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One named option out of a few."""
+    """One named option out of a few. In a study's settings: `Annotated[str, Choice(…)]`.
+
+    own: what may stand before the name of a visitor's own labelled images; such a value is an option too. () for none.
+    """
 
     name: str
     values: tuple[str, ...]
     default: str
+    own: tuple[str, ...] = ()
+
+    def __contains__(self, value: object) -> bool:
+        if value in self.values:
+            return True
+        return isinstance(value, str) and any(value.startswith(head) and _labelled(value[len(head) :]) for head in self.own)
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,42 @@ class Indices:
     default: str = "0"
 
 
-Option = Knob | Choice | Several | Numbers | Indices
+@dataclass(frozen=True)
+class Place:
+    """Where a file is: one of a few words, or an https address at one of these hosts or below them.
+
+    In a study's settings: `Annotated[str, Place(…)]`.
+    """
+
+    words: tuple[str, ...]
+    hosts: tuple[str, ...]
+    name: str = ""
+    default: str = ""
+
+
+Option = Knob | Choice | Several | Numbers | Indices | Place
+
+
+def at_host(address: str, hosts: Sequence[str]) -> bool:
+    """Whether this is an https address at one of the hosts or below it, without a user name and with no port but 443."""
+    if len(address) > MOST_ADDRESS or not address.isascii() or not address.isprintable() or " " in address:
+        return False
+    try:
+        parts = urlsplit(address)
+        odd = parts.scheme != "https" or parts.username is not None or parts.port not in (None, 443)
+    except ValueError:
+        return False
+    host = (parts.hostname or "").lower()
+    return not odd and any(host == one or host.endswith(f".{one}") for one in hosts)
+
+
+def _labelled(name: str) -> bool:
+    """Whether this names a visitor's own images with labels."""
+    try:
+        found = catalog.dataset(name)
+    except KeyError:
+        return False
+    return catalog.is_own(name) and found.kind == "image" and found.classes >= 2
 
 
 def refusal(key: str, setting: str, **numbers: Any) -> PydanticCustomError:
@@ -73,7 +120,7 @@ def filled(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str,
 def checked(option: Option, value: Any) -> float | str:
     """The value in its one spelling. Raises PydanticCustomError."""
     if isinstance(option, Choice):
-        if value not in option.values:
+        if value not in option:
             raise refusal("problem.unknown_choice", option.name, value=str(value)[:40], choices=list(option.values))
         return str(value)
     if isinstance(option, Several):
@@ -82,6 +129,8 @@ def checked(option: Option, value: Any) -> float | str:
         return _numbers(option, value)
     if isinstance(option, Indices):
         return _indices(option, value)
+    if isinstance(option, Place):
+        return _place(option, value)
     number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15 else None
     if number is None or not option.low <= number <= option.high or (option.integer and number != int(number)):
         shown = value if isinstance(value, (int, float)) and abs(value) < 1e15 else str(type(value).__name__)
@@ -116,3 +165,13 @@ def _indices(option: Indices, value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"\d{1,6}(,\d{1,6})*", value, re.ASCII) or value.count(",") >= option.most:
         raise refusal("problem.bad_indices", option.name, value=str(value)[:40], limit=option.most)
     return ",".join(str(int(part)) for part in value.split(","))
+
+
+def _place(option: Place, value: Any) -> str:
+    """Also the address of a page that shows a file: Hugging Face's `/blob/` is `/resolve/` for the file itself."""
+    given = value.strip() if isinstance(value, str) else ""
+    if given in option.words:
+        return given
+    if not at_host(given, option.hosts):
+        raise refusal("problem.address_not_allowed", option.name, host=str(value)[:60], hosts=list(option.hosts))
+    return given.replace("/blob/", "/resolve/", 1)

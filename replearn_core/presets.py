@@ -9,7 +9,7 @@ from replearn_core.experiment import INFERRED_CODES, Experiment
 
 def preset(dataset: str, variant: str, **fields) -> Experiment:
     """A variant of the catalogue with sizes that suit the data set."""
-    data = catalog.DATASETS[dataset]
+    data = catalog.dataset(dataset)
     settings = dict(catalog.VARIANTS[variant].settings)
     sizes = _sizes(data)
     settings["code_size"] = sizes[settings["code_size"]]
@@ -31,6 +31,10 @@ def _sizes(data: catalog.DatasetEntry) -> dict[str, Any]:
 
     The KL weighs against an error summed over D pixels: β = 4 on 8×8 digits collapses every unit to its prior.
     """
+    if data.kind == "points" and data.size > 3:  # the columns of a visitor's table
+        narrow, wide = max(2, data.size // 4), max(64, 2 * data.size)
+        latent = min(8, narrow)
+        return {"narrow": narrow, "wide": wide, "latent": latent, "none": (), "shallow": (64,), "deep": (64, 32), "strong": 2.0}
     if data.kind == "points":
         return {"narrow": data.size - 1, "wide": 64, "latent": 2, "none": (), "shallow": (64,), "deep": (64, 32), "strong": 2.0}
     if data.size <= 64:
@@ -41,6 +45,11 @@ def _sizes(data: catalog.DatasetEntry) -> dict[str, Any]:
 
 def _pace(data: catalog.DatasetEntry, inferred: bool) -> dict[str, Any]:
     """Epochs and batch size with which a first run on this data set takes some seconds on one core."""
+    if catalog.is_own(data.name):
+        batch = 64 if data.size <= 64 else 128
+        steps = max(1, data.usual_train_size // batch)
+        few, most = (2_000, 300) if not inferred else (250, 60)
+        return {"epochs": max(8, min(most, few // steps)), "batch_size": batch}
     if data.size <= 64:
         return {"epochs": 60 if inferred else 200, "batch_size": 64}
     return {"epochs": 8 if inferred else 30, "batch_size": 128}

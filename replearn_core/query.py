@@ -31,7 +31,7 @@ def read(query: Mapping[str, str | Sequence[str]]) -> tuple[Experiment, tuple[Pr
             problems.append(Problem("problem.repeated", clean(key)))
         else:
             once[key] = _all(value)[0]
-    dataset = _pick(once, "dataset", catalog.DATASETS, "digits", problems)
+    dataset = _own(once) or _pick(once, "dataset", catalog.DATASETS, "digits", problems)
     variant = _pick(once, "variant", catalog.VARIANTS, "undercomplete", problems)
     experiment = preset(dataset, variant)
     fields = {}
@@ -58,6 +58,15 @@ def _spell(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(_spell(part) for part in value) or "none"
     return short(value) if isinstance(value, (int, float)) else str(value)
+
+
+def _own(once: dict[str, str]) -> str | None:
+    """The name of a visitor's own data set, where it can be one."""
+    name = once.get("dataset", "")
+    try:
+        return once.pop("dataset") if catalog.is_own(name) and catalog.dataset(name) else None
+    except KeyError:
+        return None
 
 
 def _pick(once: dict[str, str], key: str, choices: Mapping[str, Any], default: str, problems: list[Problem]) -> str:

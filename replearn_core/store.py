@@ -1,37 +1,31 @@
-"""Finished and running runs on disk: a folder a run (folder.py), and an SQLite index that can be rebuilt from the folders.
+"""Finished and running runs: a folder a run (folder.py) in a storage (storage.py), and an SQL index (index.py) over them.
 
-The engine writes here and reads for the pages.
+The engine writes here and reads for the pages. By default one server has a folder and an SQLite index for itself; with a database
+that REPLEARN_DATABASE names, several servers share one store (neighbours.py).
 """
 
 import errno
-import json
 import logging
 import os
 import re
-import shutil
-import sqlite3
-import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from replearn_core.events import ENDS, Event
-from replearn_core.experiment import RUN_ID_PATTERN, Experiment, InvalidExperiment, Problem
-from replearn_core.folder import (
-    Damaged,
-    Run,
-    read_experiment,
-    read_file,
-    read_run,
-    read_state,
-    write_file,
-    write_run,
-    write_state,
-)
+from replearn_core.answers import Answers
+from replearn_core.events import Event
+from replearn_core.experiment import RUN_ID_PATTERN, Experiment, Problem
+from replearn_core.folder import Damaged, Run, read_run, read_state, write_run, write_state
+from replearn_core.kept import INTERRUPTED, Kept, as_text, kept_of, row_of
+from replearn_core.storage import Storage, default_url
+
+if TYPE_CHECKING:  # workers import this module with the engine, and never the database's
+    from replearn_core.index import Index, Row
+    from replearn_core.neighbours import Neighbours
 
 try:
     import fcntl
@@ -40,13 +34,9 @@ except ImportError:  # not on Windows, where two servers on one store are not to
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
 BUSY = ("queued", "running")
-TASKS = "tasks"  # the folder of answers
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "pretrained"
-_COLUMNS = "id, state, experiment, parent, created, used, bytes, count, seconds, problem, attempts"
-_TABLE = """create table if not exists runs(id text primary key, state text, experiment text, parent text, created real,
-used real, bytes integer, count integer, seconds real, problem text, attempts integer)"""
+T = TypeVar("T")
 
 
 class StoreUnavailable(Exception):
@@ -57,64 +47,57 @@ class StoreUnavailable(Exception):
         super().__init__(f"{problem.key} {dict(problem.numbers)}")
 
 
-@dataclass(frozen=True)
-class Kept:
-    """One row of the index. `experiment` is None where it cannot be read; `seconds` is training time; `created` a Unix time."""
-
-    run_id: str
-    state: str
-    experiment: Experiment | None
-    created: float
-    count: int = 0
-    seconds: float | None = None
-    problem: Problem | None = None
-    attempts: int = 0  # how often it was handed to a worker
-    shipped: bool = False
-
-
-# ---- the store ----
-
-
-def default_root() -> Path:
-    """REPLEARN_STORE, else a folder of this user: ~/.local/share/replearn, or the system's own place for such data.
-
-    For a user without a home that can be written to, a temporary folder: runs then live as long as that, and the log says so.
-    """
-    if named := os.environ.get("REPLEARN_STORE"):
-        return Path(named).expanduser()
-    name = "LOCALAPPDATA" if os.name == "nt" else "XDG_DATA_HOME"
-    try:
-        root = Path(os.environ.get(name) or Path.home() / ".local" / "share") / "replearn"
-        root.mkdir(parents=True, exist_ok=True)
-        if os.access(root, os.W_OK):
-            return root
-    except (OSError, RuntimeError):  # RuntimeError: nobody knows where home is
-        pass
-    root = Path(tempfile.mkdtemp(prefix="replearn-store-"))
-    log.warning("this user has no folder that can be written to: runs are kept in %s; REPLEARN_STORE names a lasting place", root)
-    return root
-
-
 class Store:
-    """All runs of one server. Safe to call from any thread. `problem` is not None where it cannot be written to.
+    """All runs of one server, or of several that share a database. Safe to call from any thread.
 
-    quota: bytes; beyond them the least recently used finished runs go, but never one that a kept continuation needs.
-    shipped: a folder of runs that come with the app; they are only read.
+    where: a folder, or a URL as `Storage` takes it; REPLEARN_STORE without one. quota: bytes; beyond them the least recently used
+    finished runs go, but never one that a kept continuation needs. shipped: a folder of runs that come with the app; they are
+    only read. database: as `database.connect` takes it; REPLEARN_DATABASE without one.
     """
 
-    def __init__(self, root: Path | None = None, *, shipped: Path | None = SHIPPED, quota: int | None = None):
-        self.root = Path(root or default_root())
+    def __init__(
+        self,
+        where: Path | str | None = None,
+        *,
+        shipped: Path | None = SHIPPED,
+        quota: int | None = None,
+        database: str | None = None,
+    ):
+        self.storage = Storage(where or default_url())
         self.quota = quota if quota is not None else int(os.environ.get("REPLEARN_STORE_MB") or 2048) * 2**20
+        self._answers = Answers(self.storage)
         self._lock = threading.RLock()
         self._used: dict[str, float] = {}
+        self._evicted = 0.0
         self._held: Any = None
-        self.problem = self._take()
-        self._index = self._open_index()
-        self._shipped = dict(_shipped(shipped)) if shipped else {}
-        if self.problem is None:
-            self._interrupt()
+        self._neighbours: Neighbours | None = None
+        self._shipped = {name: Storage(shipped / name) for name in _run_folders(Storage(shipped))} if shipped else {}
+        self._taken, self._index = self._open(database or os.environ.get("REPLEARN_DATABASE") or None)
+        if self._taken is None and self._neighbours is None:
+            self._index.interrupt(INTERRUPTED)  # what was queued or running when the last server ended, not for ever
+
+    @property
+    def root(self) -> Path:
+        """The store's folder, where it is one of this machine."""
+        if self.storage.folder is None:
+            raise ValueError(f"{self.storage} is no folder of this machine")
+        return self.storage.folder
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why nothing can be written now, or None."""
+        if self._neighbours is not None and self._neighbours.lost:
+            return self._taken or Problem("problem.store_unreachable", "", {"path": self._index.name})
+        return self._taken
+
+    @property
+    def neighbours(self) -> "Neighbours | None":
+        """The servers that share this store; None where one has it for itself."""
+        return self._neighbours
 
     def close(self) -> None:
+        if self._neighbours is not None:
+            self._neighbours.close()
         with self._lock:
             self._index.close()
             if self._held is not None:
@@ -123,28 +106,32 @@ class Store:
 
     # ---- reading ----
 
-    def folder(self, run_id: str) -> Path | None:
-        """Where a run lies, or None for an id that is none or that nobody knows. Never a path outside the store."""
+    def folder(self, run_id: str) -> Storage | None:
+        """Where a run lies, or None for an id that is none or that nobody knows. Never a place outside the store."""
         if not re.fullmatch(RUN_ID_PATTERN, run_id):
             return None
         if run_id in self._shipped:
             return self._shipped[run_id]
-        return self.root / run_id if self._row(run_id) else None
+        return self.storage.below(run_id) if self._row(run_id) else None
 
     def kept(self, run_id: str) -> Kept | None:
         """What the index says of a run, or None."""
         if not re.fullmatch(RUN_ID_PATTERN, run_id):
             return None
         row = self._row(run_id)
-        if row is not None and (row[1] not in ("interrupted", "damaged") or run_id not in self._shipped):
-            return _kept(row)
+        if row is not None and (row.state not in ("interrupted", "damaged") or run_id not in self._shipped):
+            return self._kept(row)
         return self._shipped_run(run_id)
+
+    def kept_now(self, run_ids: Collection[str]) -> dict[str, Kept]:
+        """What the index says of these runs, in one question; nothing of those that it does not know. Raises StoreUnavailable."""
+        with self._saying():
+            return {row.id: self._kept(row) for row in self._index.rows(run_ids)}
 
     def runs(self, limit: int = 200) -> tuple[Kept, ...]:
         """The latest runs, newest first, and then those that came with the app."""
-        with self._lock:
-            rows = self._index.execute(f"select {_COLUMNS} from runs order by created desc limit ?", (limit,)).fetchall()
-        own = [_kept(row) for row in rows]
+        rows: list[Row] = self._asked(lambda: self._index.latest(limit), list)
+        own = [self._kept(row) for row in rows]
         shipped = [self._shipped_run(run_id) for run_id in self._shipped if run_id not in {run.run_id for run in own}]
         return (*own, *filter(None, shipped))
 
@@ -171,25 +158,26 @@ class Store:
 
     # ---- writing; each of these raises StoreUnavailable ----
 
-    def enter(self, experiment: Experiment) -> int:
-        """A run was accepted: it is queued from now on. Returns how often it was tried before."""
+    def enter(self, experiment: Experiment) -> int | None:
+        """A run was accepted: it is queued from now on, and this server's. Returns how often it was tried before.
+
+        None where several servers share the store and another one works on it, or has just ended it well.
+        """
+        from replearn_core.index import Row
+
         with self._writing():
-            folder = self.root / experiment.id
-            folder.mkdir(parents=True, exist_ok=True)
-            write_file(folder / "experiment.json", experiment.as_json().encode(), durable=False)
-            row = self._row(experiment.id)
-            attempts, now = (row[10] if row else 0), time.time()
+            text, now = experiment.as_json(), time.time()
+            self.storage.write(f"{experiment.id}/experiment.json", text.encode(), durable=False)
             parent = experiment.continues[0] if experiment.continues else None
-            self._put(
-                (experiment.id, "queued", experiment.as_json(), parent, now, now, _bytes(folder), 0, None, None, attempts + 1)
-            )
-            return attempts
+            row = Row(experiment.id, "queued", text, parent, now, now, len(text), 0, None, None, 1, self._server())
+            return self._index.claim(row)
 
     def mark(self, run_id: str, state: str, problem: Problem | None = None) -> None:
-        """Change a run's state, and nothing else of it."""
+        """Change a run's state, and nothing else of it. One that another server has taken over meanwhile stays as it is."""
         with self._writing():
-            text = json.dumps([problem.key, problem.setting, dict(problem.numbers)]) if problem else None
-            self._index.execute("update runs set state = ?, problem = ? where id = ?", (state, text, run_id))
+            self._index.change(
+                run_id, server=None if state == "damaged" else self._server(), state=state, problem=as_text(problem)
+            )
 
     def write(
         self,
@@ -203,75 +191,84 @@ class Store:
         problem: Problem | None = None,
     ) -> None:
         """Keep a run that has ended, then make room where the quota is passed."""
-        folder = self.root / experiment.id
+        run_id = experiment.id
         with self._saying():  # without the lock: compressing and syncing take a while, and pages read the index meanwhile
-            write_run(folder, experiment, events, weights, optimizer, metrics)
+            write_run(self.storage.below(run_id), experiment, events, weights, optimizer, metrics)
+            size = self._bytes(run_id)
         with self._writing():
             seconds = next((event.seconds for event in reversed(events) if hasattr(event, "seconds")), None)
-            self._index.execute(
-                "update runs set state = ?, bytes = ?, count = ?, seconds = ?, used = ? where id = ?",
-                (state, _bytes(folder), len(events), seconds, time.time(), experiment.id),
+            self._index.change(
+                run_id,
+                server=None if state in ("finished", "diverged") else self._server(),
+                state=state,
+                bytes=size,
+                count=len(events),
+                seconds=seconds,
+                used=time.time(),
+                problem=as_text(problem),
             )
-            self.mark(experiment.id, state, problem)
+            if self._neighbours is not None:
+                self._index.unwant(run_id)
+            if self._index.row(run_id) is None:  # it was deleted meanwhile, by another server perhaps
+                self.storage.remove(run_id)
             self._evict()
 
     def keep_state(self, run_id: str, weights: bytes, optimizer: bytes, epoch: int) -> None:
         """Keep the state of an earlier epoch for a continuation."""
         with self._saying():
-            write_state(self.root / run_id, weights, optimizer, epoch)
+            write_state(self.storage.below(run_id), weights, optimizer, epoch)
 
     def pin_state(self, run_id: str, epoch: int) -> bool:
         """Whether the state after `epoch` epochs is kept; from now on it also outlives a re-run of its run. Raises Damaged."""
         found = self.state(run_id, epoch)
-        folder = self.folder(run_id)
-        if found and folder and run_id not in self._shipped and not (folder / f"weights-{epoch}.safetensors").exists():
-            self.keep_state(run_id, found[0], found[1], epoch)
+        if found and run_id not in self._shipped:
+            with self._saying():
+                pinned = {file.name for file in self.storage.names(run_id)}
+            if f"{run_id}/weights-{epoch}.safetensors" not in pinned:
+                self.keep_state(run_id, found[0], found[1], epoch)
         return found is not None
 
     def delete(self, run_id: str) -> None:
         """Take a run out of the store. Shipped ones stay."""
-        with self._writing():
-            if self._row(run_id):
-                shutil.rmtree(self.root / run_id, ignore_errors=True)
-                self._index.execute("delete from runs where id = ?", (run_id,))
+        if re.fullmatch(RUN_ID_PATTERN, run_id):
+            with self._writing():
+                if self._index.remove(run_id):
+                    self.storage.remove(run_id)
 
-    # ---- answers of tasks: one file each, beside the runs, and the first to go where room is needed ----
+    # ---- answers of tasks, the first to go where room is needed ----
 
     def read_task(self, task_id: str) -> bytes | None:
         """A task's answer as it was written, or None."""
-        if not re.fullmatch(RUN_ID_PATTERN, task_id):
-            return None
-        path = self.root / TASKS / task_id
-        with suppress(OSError):
-            data = path.read_bytes()
-            if self.problem is None:
-                os.utime(path)  # used now
-            return data
-        return None
+        return self._answers.read(task_id, used=self.problem is None)
 
     def write_task(self, task_id: str, answer: bytes) -> None:
         """Keep an answer, then make room where the quota is passed. Raises StoreUnavailable."""
         with self._saying():
-            (self.root / TASKS).mkdir(exist_ok=True)
-            write_file(self.root / TASKS / task_id, answer, durable=False)
+            self._answers.write(task_id, answer)
         with self._writing():
             self._evict(newest=task_id)
 
     def forget_task(self, task_id: str) -> None:
         """Take an answer out, one that cannot be read for instance."""
-        if self.problem is None and re.fullmatch(RUN_ID_PATTERN, task_id):
+        if self.problem is None:
             with suppress(OSError):
-                (self.root / TASKS / task_id).unlink(missing_ok=True)
+                self._answers.remove(task_id)
 
-    def _answers(self) -> list[tuple[float, int, str]]:
-        """(last used, bytes, id) of the kept answers, the least recently used first."""
-        found = []
-        with suppress(OSError):
-            for entry in os.scandir(self.root / TASKS):
-                with suppress(OSError):
-                    about = entry.stat()
-                    found.append((about.st_mtime, about.st_size, entry.name))
-        return sorted(found)
+    # ---- several servers ----
+
+    def want(self, run_id: str, wanted: bool) -> None:
+        """Visitors of this server wait for a run that another one works on, or wait no more. Raises StoreUnavailable."""
+        with self._writing():
+            if wanted:
+                self._index.want(run_id, self._server())
+            else:
+                self._index.unwant(run_id, self._server())
+
+    def wanted_elsewhere(self, run_ids: Collection[str]) -> frozenset[str]:
+        """Those of this server's runs that other servers' visitors wait for."""
+        if self._neighbours is None or not run_ids:
+            return frozenset()
+        return self._asked(lambda: self._index.wanted(run_ids, self._server()), frozenset)
 
     # ---- inside ----
 
@@ -284,26 +281,70 @@ class Store:
     @contextmanager
     def _saying(self) -> Iterator[None]:
         """Whatever goes wrong while writing, as a StoreUnavailable."""
-        if self.problem is not None:
-            raise StoreUnavailable(self.problem)
+        from sqlalchemy.exc import SQLAlchemyError
+
+        if (problem := self.problem) is not None:
+            raise StoreUnavailable(problem)
         try:
             yield
-        except sqlite3.Error as error:
+        except SQLAlchemyError as error:
             full = "full" in str(error)
-            raise StoreUnavailable(Problem("problem.store_full" if full else "problem.store_failed", "", self._path())) from None
+            if self._neighbours is not None and not full:
+                self._neighbours.lose(error)
+                raise StoreUnavailable(self.problem or self._failed()) from None
+            raise StoreUnavailable(Problem("problem.store_full", "", self._path()) if full else self._failed()) from None
         except OSError as error:
-            log.error("cannot write to the store %s: %s", self.root, error)
+            log.error("cannot write to the store %s: %s", self.storage, error)
             raise StoreUnavailable(_disk_problem(error, self._path())) from None
 
-    def _path(self) -> dict[str, str]:
-        return {"path": str(self.root)}
+    def _asked(self, question: Callable[[], T], otherwise: Callable[[], T]) -> T:
+        """The index's answer; where it does not answer, what can be said without it: pages stay readable."""
+        from sqlalchemy.exc import SQLAlchemyError
 
-    def _take(self) -> Problem | None:
-        """Make the folder and take its lock. Returns why that is not possible."""
+        if self._neighbours is not None and self._neighbours.lost:
+            return otherwise()
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            self._held = open(self.root / ".lock", "a+b")  # noqa: SIM115
-            if fcntl is not None:
+            return question()
+        except SQLAlchemyError as error:
+            if self._neighbours is not None:
+                self._neighbours.lose(error)
+            else:
+                log.error("the index cannot be read: %s", error)
+            return otherwise()
+
+    def _path(self) -> dict[str, str]:
+        return {"path": str(self.storage)}
+
+    def _failed(self) -> Problem:
+        return Problem("problem.store_failed", "", self._path())
+
+    def _server(self) -> str:
+        return self._neighbours.server if self._neighbours is not None else self._name
+
+    def _open(self, url: str | None) -> tuple[Problem | None, "Index"]:
+        """(why nothing can be written, the index). Raises ValueError for a storage without a database."""
+        from replearn_core import database, index
+
+        engine = database.connect(url, self.storage.folder)
+        file, self._name = database.file_of(engine), uuid.uuid4().hex
+        problem = self._take(file.parent if file else self.storage.folder, exclusive=file is not None)
+        if file is None:
+            shared = index.Index(engine)
+            if problem is None:
+                from replearn_core.neighbours import Neighbours
+
+                self._neighbours = Neighbours(shared, lambda: shared.prepare(self._rows), INTERRUPTED)
+            return problem, shared
+        return problem, index.opened(engine, self._rows) if problem is None else index.readable(file, self._rows)
+
+    def _take(self, folder: Path | None, exclusive: bool) -> Problem | None:
+        """Make the folder and, for a server alone, take its lock. Returns why that is not possible."""
+        if folder is None:
+            return None  # object storage says so when it is written to
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._held = open(folder / ".lock", "a+b")  # noqa: SIM115
+            if exclusive and fcntl is not None:
                 fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._held.close()
@@ -313,72 +354,21 @@ class Store:
             return _disk_problem(error, self._path())
         return None
 
-    def _open_index(self) -> sqlite3.Connection:
-        path = self.root / "index.sqlite"
-        if self.problem is not None:
-            return self._read_index(path)
-        try:
-            return self._write_index(path)
-        except sqlite3.DatabaseError:
-            log.warning("the index of %s is damaged; it is set aside and rebuilt from the run folders", self.root)
-            for name in ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm"):
-                if (self.root / name).exists():
-                    os.replace(self.root / name, self.root / f"{name}.damaged")
-            return self._write_index(path)
-
-    def _write_index(self, path: Path) -> sqlite3.Connection:
-        """The index, made from the folders where it is new or of another version. Raises sqlite3.DatabaseError."""
-        index = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-        try:
-            index.execute("pragma journal_mode = wal")
-            index.execute("pragma synchronous = normal")
-            if index.execute("pragma quick_check").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError("quick_check")
-            version = index.execute("pragma user_version").fetchone()[0]
-            if version != VERSION:
-                index.execute("drop table if exists runs")
-                index.execute(_TABLE)
-                self._fill(index)
-                index.execute(f"pragma user_version = {VERSION}")
-            index.execute(f"select {_COLUMNS} from runs limit 1").fetchall()
-        except sqlite3.DatabaseError:
-            index.close()
-            raise
-        return index
-
-    def _read_index(self, path: Path) -> sqlite3.Connection:
-        """The other server's index, or one in memory where it cannot be had."""
-        try:
-            index = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=5)
-            index.execute(f"select {_COLUMNS} from runs limit 1").fetchall()
-        except sqlite3.Error:
-            index = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            index.execute(_TABLE)
-            self._fill(index)
-        return index
-
-    def _fill(self, index: sqlite3.Connection) -> None:
+    def _rows(self) -> Iterable["Row"]:
         """One row for each run folder."""
+        for run_id in _run_folders(self.storage):
+            yield row_of(run_id, self.storage.below(run_id))
+
+    def _row(self, run_id: str) -> "Row | None":
+        return self._asked(lambda: self._index.row(run_id), lambda: self._unlisted(run_id))
+
+    def _unlisted(self, run_id: str) -> "Row | None":
+        """A row without the index, for a run that has ended."""
+        folder = self.storage.below(run_id)
         try:
-            folders = [path for path in self.root.iterdir() if re.fullmatch(RUN_ID_PATTERN, path.name) and path.is_dir()]
-        except OSError:
-            folders = []
-        marks = ", ".join("?" * 11)
-        for folder in folders:
-            index.execute(f"insert or replace into runs({_COLUMNS}) values ({marks})", _row_of(folder))
-
-    def _interrupt(self) -> None:
-        """What was queued or running when the last server ended is interrupted now, not running for ever."""
-        with self._writing():
-            problem = json.dumps(["problem.interrupted", "", {}])
-            self._index.execute("update runs set state = 'interrupted', problem = ? where state in (?, ?)", (problem, *BUSY))
-
-    def _row(self, run_id: str) -> tuple[Any, ...] | None:
-        with self._lock:
-            return self._index.execute(f"select {_COLUMNS} from runs where id = ?", (run_id,)).fetchone()
-
-    def _put(self, row: tuple[Any, ...]) -> None:
-        self._index.execute(f"insert or replace into runs({_COLUMNS}) values ({', '.join('?' * 11)})", row)
+            return row_of(run_id, folder) if folder.read("events.jsonl", most=0) else None
+        except OSError as error:
+            return row_of(run_id, folder) if error.errno == errno.EFBIG else None
 
     def _touch(self, run_id: str) -> None:
         """Note that a run was looked at, once a minute at most."""
@@ -390,84 +380,43 @@ class Store:
             self._used.clear()
 
         with suppress(StoreUnavailable), self._writing():
-            self._index.execute("update runs set used = ? where id = ?", (now, run_id))
+            self._index.change(run_id, used=now)
 
     def _evict(self, newest: str = "") -> None:
         """Take out the least recently used until the quota holds: answers first, but not the newest, and then runs."""
-        answers = self._answers()
-        size = sum(bytes_of for _, bytes_of, _ in answers)
-        for _, bytes_of, task_id in answers:
-            if self._total() + size <= self.quota:
+        if self.storage.folder is None and time.monotonic() - self._evicted < 60:
+            return  # object storage takes a while to list
+        self._evicted = time.monotonic()
+        size = self._answers.shrink(self.quota - self._index.total(), newest)
+        while self._index.total() + size > self.quota:
+            run_id = self._index.coldest()
+            if run_id is None:
                 return
-            if task_id != newest:
-                self.forget_task(task_id)
-                size -= bytes_of
-        while self._total() + size > self.quota:
-            row = self._index.execute(
-                "select id from runs where state not in ('queued', 'running') "
-                "and id not in (select parent from runs where parent is not null) order by used limit 1"
-            ).fetchone()
-            latest = self._index.execute("select id from runs order by used desc limit 1").fetchone()
-            if row is None or row == latest:
-                return
-            log.info("run %s makes room", row[0])
-            self.delete(row[0])
+            log.info("run %s makes room", run_id)
+            self.delete(run_id)
 
-    def _total(self) -> int:
-        return self._index.execute("select coalesce(sum(bytes), 0) from runs").fetchone()[0]
+    def _bytes(self, run_id: str) -> int:
+        return sum(file.bytes for file in self.storage.names(run_id))
+
+    def _kept(self, row: "Row") -> Kept:
+        busy_elsewhere = row.state in BUSY and self._neighbours is not None and row.server != self._neighbours.server
+        return kept_of(row, elsewhere=busy_elsewhere)
 
     def _shipped_run(self, run_id: str) -> Kept | None:
         if run_id not in self._shipped:
             return None
-        row = _row_of(self._shipped[run_id])
-        kept = _kept(row)
-        return Kept(run_id, kept.state, kept.experiment, kept.created, kept.count, kept.seconds, kept.problem, 0, True)
+        return kept_of(row_of(run_id, self._shipped[run_id]), shipped=True)
 
 
-def _shipped(root: Path) -> Iterable[tuple[str, Path]]:
-    for path in sorted(root.iterdir()) if root.is_dir() else []:
-        if re.fullmatch(RUN_ID_PATTERN, path.name):
-            yield path.name, path
-
-
-def _row_of(folder: Path) -> tuple[Any, ...]:
-    """A row of the index, from what the folder holds."""
-    created, state, problem, text, parent, count, seconds = time.time(), "interrupted", None, None, None, 0, None
+def _run_folders(storage: Storage) -> list[str]:
     try:
-        created = folder.stat().st_mtime
-        experiment = read_experiment(folder)
-        text, parent = experiment.as_json(), experiment.continues[0] if experiment.continues else None
-        if experiment.id != folder.name:
-            raise Damaged("experiment.json")
-        lines = read_file(folder, "events.jsonl", missing=b"").splitlines()
-        end = json.loads(lines[-1]) if lines else {}
-        state = end["kind"] if end.get("kind") in ENDS else "interrupted"
-        count, seconds = len(lines), end.get("seconds")
-    except Damaged as error:
-        state, problem = "damaged", json.dumps([error.problem.key, "", dict(error.problem.numbers)])
-    except (ValueError, TypeError, AttributeError, OSError, RecursionError):
-        state, problem = "damaged", json.dumps(["problem.damaged", "", {"file": "events.jsonl"}])
-    return folder.name, state, text, parent, created, created, _bytes(folder), count, seconds, problem, 0
-
-
-def _kept(row: tuple[Any, ...]) -> Kept:
-    try:
-        experiment = Experiment.from_json(row[2]) if row[2] else None
-    except InvalidExperiment:
-        experiment = None
-    problem = Problem(*json.loads(row[9])) if row[9] else None
-    return Kept(row[0], row[1], experiment, row[4], row[7], row[8], problem, row[10])
-
-
-def _bytes(folder: Path) -> int:
-    try:
-        return sum(path.stat().st_size for path in folder.iterdir())
+        return [name for name in storage.folders() if re.fullmatch(RUN_ID_PATTERN, name)]
     except OSError:
-        return 0
+        return []
 
 
 def _disk_problem(error: OSError, numbers: Mapping[str, Any]) -> Problem:
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) or isinstance(error, PermissionError):
         return Problem("problem.store_read_only", "", numbers)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Problem("problem.store_full", "", numbers)

@@ -4,6 +4,7 @@ A study is a task of the kind `study:<name>`: the engine queues it, shows how fa
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -11,8 +12,8 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from replearn_core import applications, comparisons, properties, variants
-from replearn_core.catalog import DATASETS, Knob
-from replearn_core.options import Choice, Numbers, Option, Several
+from replearn_core.catalog import Knob, dataset
+from replearn_core.options import Choice, Numbers, Option, Place, Several
 from replearn_core.properties import Entry
 from replearn_core.properties.study import Settings, Study, Tell, silent
 
@@ -60,7 +61,7 @@ def estimated_seconds(name: str, options: Mapping[str, Any]) -> float:
         if key in options:
             seconds *= max(float(options[key]), 1.0) / float(entry.settings.model_fields[key].default)
     usual = entry.settings.model_fields["dataset"].default if "dataset" in entry.settings.model_fields else entry.dataset
-    return seconds * max(1.0, (DATASETS[about(name, options)[0]].size / DATASETS[usual].size) ** 0.7)
+    return seconds * max(1.0, (dataset(about(name, options)[0]).size / dataset(usual).size) ** 0.7)
 
 
 def settings_of(name: str, options: Mapping[str, Any]) -> Settings:
@@ -74,11 +75,15 @@ def options_of(name: str) -> tuple[Option, ...]:
     for field, info in STUDIES[name].settings.model_fields.items():
         bounds: dict[type, Any] = {type(one): one for one in info.metadata}
         default = str(info.default)
-        if Several in bounds:
+        if Choice in bounds:
+            options.append(replace(bounds[Choice], name=field, default=default))
+        elif Several in bounds:
             options.append(Several(bounds[Several].values, field, default))
         elif Numbers in bounds:
             found = bounds[Numbers]
             options.append(Numbers(found.low, found.high, found.most, field, default))
+        elif Place in bounds:
+            options.append(Place(bounds[Place].words, bounds[Place].hosts, field, default))
         elif Ge in bounds and Le in bounds:
             low, high = float(bounds[Ge].ge), float(bounds[Le].le)
             symbol = rf"\text{{{field.replace('_', ' ')}}}"

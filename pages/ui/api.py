@@ -1,9 +1,13 @@
-"""The routes beside Streamlit's own: films, weights and answers as bytes for our components; a health check. For app.py."""
+"""The routes beside Streamlit's own: films, weights and answers as bytes for our components; a health check. For app.py.
+
+The core is imported by the first request: the server listens before that (see `engine`).
+"""
 
 import json
 import re
 import threading
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -12,9 +16,9 @@ from starlette.routing import Route
 from streamlit import get_option
 
 from replearn_core import engine
-from replearn_core.engine import RunView, wire
-from replearn_core.experiment import RUN_ID_PATTERN
-from replearn_core.store import Damaged
+
+if TYPE_CHECKING:
+    from replearn_core.engine import RunView
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 MEMORY = 24 * 2**20  # bytes of encoded films; thirty viewers of one run cost one encoding
@@ -30,7 +34,7 @@ class Films:
         self._size = 0
         self._lock = threading.Lock()
 
-    def encode(self, view: RunView, since: int) -> bytes:
+    def encode(self, view: "RunView", since: int) -> bytes:
         """The film of a view: header, records, arrays."""
         left = None if view.seconds_left is None else round(view.seconds_left, 1)
         key = (view.run_id, since, view.count, view.state, view.restarts, view.position, left)
@@ -45,6 +49,8 @@ class Films:
             "restarts": view.restarts,
             "count": view.count,
         }
+        from replearn_core.engine import wire
+
         film = wire.pack(view.events, header, view.origins)
         with self._lock:
             self.encodings += 1
@@ -77,6 +83,9 @@ def _since(text: str) -> int:
 
 
 def _result(task_id: str, wanted: frozenset[str]) -> bytes | None:
+    from replearn_core.engine import wire
+    from replearn_core.experiment import RUN_ID_PATTERN
+
     running = engine.current()
     view = running.task(task_id) if running else None
     if view is None or (view.state == "missing" and not re.fullmatch(RUN_ID_PATTERN, task_id)):
@@ -99,9 +108,14 @@ async def result(request: Request) -> Response:
     return _bytes(await run_in_threadpool(_result, request.path_params["task_id"], wanted))
 
 
-def _weights(run_id: str, epoch: int | None) -> bytes | None:
+def _weights(run_id: str, epoch: int | None) -> Response:
+    from replearn_core.store import Damaged
+
     running = engine.current()
-    return running.weights(run_id, epoch) if running else None
+    try:
+        return _bytes(running.weights(run_id, epoch) if running else None)
+    except Damaged:
+        return _bytes(None, "damaged")
 
 
 async def weights(request: Request) -> Response:
@@ -109,10 +123,7 @@ async def weights(request: Request) -> Response:
     text = request.query_params.get("epoch", "")
     if text and not (text.isascii() and text.isdigit() and len(text) < 8):
         return _bytes(None)
-    try:
-        return _bytes(await run_in_threadpool(_weights, request.path_params["run_id"], int(text) if text else None))
-    except Damaged:
-        return _bytes(None, "damaged")
+    return await run_in_threadpool(_weights, request.path_params["run_id"], int(text) if text else None)
 
 
 def _experiment(run_id: str) -> bytes | None:
@@ -135,7 +146,7 @@ def _bytes(content: bytes | None, otherwise: str = "missing", kind: str = "appli
 
 async def health(_: Request) -> JSONResponse:
     """GET /healthz: 200 while pages can be served. `engine` says whether runs would be accepted, and if not, why."""
-    running = engine.current()
+    running = await run_in_threadpool(engine.current)
     problem = running.problem.key if running and running.problem else None
     state = "absent" if running is None else problem or "ready"
     return JSONResponse(

@@ -8,6 +8,8 @@ from urllib.parse import quote
 import streamlit as st
 
 from pages.ui import draft, session, text
+from pages.ui.own import door as own_door
+from pages.ui.own import sets as own_sets
 from pages.ui.text import ASSETS, t
 from replearn_core import catalog
 from replearn_core.cost import too_costly
@@ -21,14 +23,15 @@ _ONE_TWO_FIVE = tuple(float(f"{digit}e{power}") for power in range(-6, 3) for di
 
 def choose_data(available: Callable[[str], Problem | None]) -> Problem | None:
     """The data set; one that cannot be had can be looked at, and says how to get it. Returns that Problem."""
-    names = tuple(catalog.DATASETS)
-    missing = {name: found for name in names if (found := available(name))}
     name = draft.fields()["dataset"]
-    idea = t(f"dataset.{name}.idea")
+    names = (*catalog.DATASETS, *own_sets.offered(name))
+    missing = {name: found for name in names if (found := available(name))}
+    idea = own_sets.about(name) if catalog.is_own(name) else t(f"dataset.{name}.idea")
     _choice("dataset", names, lambda one: _dataset_label(one, one in missing), name, draft.take_dataset, idea=idea)
     if name in missing:
         st.text(text.problem(missing[name]))
     _problems("dataset")
+    own_door.door("lab", draft.take_dataset, now=name)
     return missing.get(name)
 
 
@@ -81,7 +84,7 @@ def turn_more() -> None:
         _entry("reconstruction", tuple(catalog.RECONSTRUCTIONS))
         _entry("strategy", catalog.STRATEGIES)
         _integer("batch_size")
-        _integer("train_size", high=catalog.DATASETS[now["dataset"]].train_size)
+        _integer("train_size", high=catalog.dataset(now["dataset"]).train_size)
 
 
 def notices() -> None:
@@ -299,7 +302,7 @@ def _named(group: str) -> Callable[[str], str]:
 
 
 def _dataset_label(name: str, missing: bool) -> str:
-    label = t(f"dataset.{name}.name")
+    label = text.dataset(name)
     return t("controls.unavailable", name=label) if missing else label
 
 

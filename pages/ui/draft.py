@@ -75,7 +75,9 @@ def take(**changes: Any) -> None:
 
 def take_dataset(name: str) -> None:
     """Another data set: the same variant with sizes that suit it, and every other knob that was turned."""
-    if name not in catalog.DATASETS:
+    try:
+        catalog.dataset(name)
+    except KeyError:
         take(dataset=name)
         return
     before = last_valid()

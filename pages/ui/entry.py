@@ -9,7 +9,8 @@ if str(ROOT) not in sys.path:  # AppTest and uvicorn from another folder know on
 
 import streamlit as st  # noqa: E402
 
-from pages.ui import errors, palette, session, text  # noqa: E402
+from pages.ui import errors, menu, palette, session, text  # noqa: E402
+from pages.ui.lessons import frame  # noqa: E402
 from pages.ui.text import t  # noqa: E402
 
 SWITCH = "language_switch"
@@ -26,7 +27,8 @@ def main() -> None:
     st.html(_colours(dark=st.context.theme.type == "dark"))
     page = st.navigation(_pages(), position="top")
     _header(page)
-    with errors.contained(page.url_path or "home"):
+    name = page.url_path or "home"
+    with frame.around(name), errors.contained(name):
         page.run()
     st.caption(t("app.footer"))
 
@@ -42,81 +44,20 @@ def _colours(dark: bool) -> str:
     return f"<style>:root {{ {root} }}\n{edges}</style>"
 
 
-def _pages() -> list[st.Page]:
-    pages = ROOT / "pages"
-    return [
-        st.Page(pages / "home.py", title=t("home.nav"), icon=":material/home:", default=True, help=t("home.help")),
-        st.Page(
-            pages / "autoencoder.py",
-            title=t("autoencoder.nav"),
-            icon=":material/compress:",
-            url_path="autoencoder",
-            help=t("autoencoder.help"),
-        ),
-        st.Page(
-            pages / "latent.py",
-            title=t("latent.nav"),
-            icon=":material/scatter_plot:",
-            url_path="latent",
-            help=t("latent.about"),
-        ),
-        st.Page(
-            pages / "properties.py",
-            title=t("properties.nav"),
-            icon=":material/fact_check:",
-            url_path="properties",
-            help=t("properties.help_nav"),
-        ),
-        st.Page(
-            pages / "pretraining.py",
-            title=t("pretraining.nav"),
-            icon=":material/stacks:",
-            url_path="pretraining",
-            help=t("pretraining.help_nav"),
-        ),
-        st.Page(
-            pages / "transfer.py",
-            title=t("transfer.nav"),
-            icon=":material/move_down:",
-            url_path="transfer",
-            help=t("transfer.help_nav"),
-        ),
-        st.Page(
-            pages / "malware.py",
-            title=t("malware.nav"),
-            icon=":material/bug_report:",
-            url_path="malware",
-            help=t("malware.help_nav"),
-        ),
-        st.Page(
-            pages / "notifications.py",
-            title=t("notifications.nav"),
-            icon=":material/notifications:",
-            url_path="notifications",
-            help=t("notifications.help_nav"),
-        ),
-        st.Page(
-            pages / "deployment.py",
-            title=t("deployment.nav"),
-            icon=":material/rocket_launch:",
-            url_path="deployment",
-            help=t("deployment.help_nav"),
-        ),
-        st.Page(
-            pages / "evidence.py",
-            title=t("evidence.nav"),
-            icon=":material/balance:",
-            url_path="evidence",
-            help=t("evidence.help_nav"),
-        ),
-        st.Page(
-            pages / "glossary.py",
-            title=t("glossary.nav"),
-            icon=":material/dictionary:",
-            url_path="glossary",
-            help=t("glossary.help_nav"),
-        ),
-    ]
+def _pages() -> dict[str, list[st.Page]]:
+    """The menu: a few pages in sight, the others by group, so that it fits a projector in both languages."""
+    return {t(f"menu.{group}") if group else "": [_page(name) for name in names] for group, names in menu.GROUPS.items()}
+
+
+def _page(name: str) -> st.Page:
+    return st.Page(
+        ROOT / "pages" / f"{name}.py",
+        title=t(f"{name}.nav"),
+        icon=f":material/{menu.ICONS[name]}:",
+        url_path="" if name == "home" else name,
+        default=name == "home",
+        help=t(f"{name}.help_nav"),
+    )
 
 
 def _header(page: st.Page) -> None:

@@ -5,11 +5,11 @@ from typing import cast
 
 import streamlit as st
 
-from pages.ui import draft, errors, panels, runs, session, text
+from pages.ui import draft, errors, panels, plot, runs, session, text
 from pages.ui.components.film import TEXT_KEYS, FilmRun, View, film
 from pages.ui.runs import events_of, history
 from pages.ui.text import t
-from replearn_core import engine
+from replearn_core import catalog, engine
 from replearn_core.engine import RunView
 from replearn_core.experiment import Experiment, Problem
 
@@ -43,7 +43,11 @@ def _region(run_id: str, was_live: bool, trouble: Problem | None) -> None:
             panels.headline(view)
             panel = _choose(session.PANEL, draft.PANELS)
             others = [history(run.id) for run in shown if run.pinned]
-            panels.show(view, others, panel)
+            if state.ready or session.get(session.PICTURE_SEEN):
+                session.put(session.PICTURE_SEEN, True)
+                panels.show(view, others, panel)
+            else:  # Plotly's five megabytes come after the first picture, not before it
+                st.space(plot.HEIGHT)
         draft.write_link()
 
 
@@ -161,8 +165,8 @@ def foot(view: RunView) -> None:
             "figure.foot",
             run=f"`{view.run_id[:8]}`",
             seed=str(view.experiment.seed),
-            data=t(f"dataset.{data.name}.name"),
-            licence=data.licence,
+            data=text.dataset(data.name),
+            licence=t("own.licence") if catalog.is_own(data.name) else data.licence,
             time=text.duration(runs.seconds_of(view)),
             device=started[-1].device,
         )

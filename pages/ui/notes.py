@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import streamlit as st
 
-from pages.ui import draft, palette, session, text
+from pages.ui import draft, glossary, palette, session, text
 from pages.ui.text import t
 from replearn_core import catalog
 from replearn_core.experiment import Experiment
@@ -22,7 +22,7 @@ def show(variant: str, experiment: Experiment) -> None:
     lesson = text.lesson(LESSON)[variant]
     with st.container(key="notice"):
         st.header(t("notice.title"), anchor=False)
-        st.markdown(lesson["notice"])
+        st.markdown(glossary.linked(lesson["notice"]))
         st.markdown(f"**{t('notice.question')}**  \n{lesson['question']}")
         st.markdown(f"**{t('notice.next')}**  \n{lesson['next']}")
         if change := lesson.get("try"):

@@ -38,6 +38,8 @@ def missing_data(name: str) -> Problem | None:
     """Why this data set cannot be had now, with the files that would mend it."""
     if datasets.available(name):
         return None
+    if catalog.is_own(name):
+        return Problem("problem.own_left", "dataset")
     files = [file.removeprefix("REPLEARN_DATA/") for file in datasets.expected_files(name)]
     return Problem("problem.dataset_unavailable", "dataset", {"dataset": name, "reason": datasets.origin(name), "files": files})
 

@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pages.ui.own import visit
 from replearn_core import engine
 
 log = logging.getLogger(__name__)
@@ -23,12 +25,9 @@ DEFAULT_PARENTS = "'self' https://huggingface.co https://*.hf.space"
 
 @asynccontextmanager
 async def lifespan(_: Any) -> AsyncIterator[None]:
-    """Start the engine and the janitor, and end both with the server."""
-    running = await asyncio.to_thread(engine.start)
-    if running.store.problem is not None:
-        log.error("the run store cannot be written: %s %s", running.store.problem.key, dict(running.store.problem.numbers))
-    gc.collect()
-    gc.freeze()  # what was imported lives as long as the process: no collection need look at it again
+    """Start the engine and the janitor, and end both with the server. Pages are served while the engine is still being made."""
+    engine.expect()
+    starting = asyncio.get_running_loop().run_in_executor(None, _start)  # at once, not when the loop is free
     ending = threading.Event()
     janitor = threading.Thread(target=_sweep, args=(ending,), daemon=True, name="replearn-janitor")
     janitor.start()
@@ -36,14 +35,35 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
         yield
     finally:
         ending.set()
+        await starting
         await asyncio.to_thread(engine.close)
         await asyncio.to_thread(janitor.join, 2)
 
 
+def _start() -> None:
+    """Start the engine, and say where it cannot work; without one, pages stay readable and Train says why it waits."""
+    try:
+        problem = engine.start().store.problem
+    except Exception:
+        log.exception("the engine did not start")
+        return
+    if problem is not None:
+        log.error("the run store cannot be written: %s %s", problem.key, dict(problem.numbers))
+    gc.collect()
+    gc.freeze()  # what was imported lives as long as the process: no collection need look at it again
+
+
 def _sweep(ending: threading.Event) -> None:
-    """Collect every few seconds, instead of after each script run (`runner.postScriptGC` is off: it made every poll wait)."""
+    """Collect every few seconds, instead of after each script run (`runner.postScriptGC` is off: it made every poll wait).
+
+    Now and then, visitors' own data that nobody uses any more leave.
+    """
+    due = 0.0
     while not ending.wait(SWEEP):
         gc.collect()
+        if time.monotonic() >= due:
+            visit.sweep()
+            due = time.monotonic() + visit.EVERY
 
 
 class SecurityHeaders:

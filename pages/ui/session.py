@@ -16,6 +16,7 @@ PAUSED = "paused"  # id of the run that this visitor paused
 PINS = "pins"  # ids of pinned runs, oldest first
 EPOCH = "epoch"  # the time slider's moment, None = the newest
 START = "start"  # the moment that a link asked for, until the visitor moves the slider
+PICTURE_SEEN = "picture_seen"  # the film has shown a picture in this session, so charts are loaded
 VIEW = "view"  # which of draft.VIEWS the film shows
 PANEL = "panel"  # which of draft.PANELS stands below the film
 REFUSAL = "refusal"  # the Problem with which the engine refused the last request

@@ -6,9 +6,10 @@ import zipfile
 
 import streamlit as st
 
-from pages.ui import runs, session
+from pages.ui import runs, session, text
+from pages.ui.own import door as own_door
 from pages.ui.text import t
-from replearn_core import engine, takehome
+from replearn_core import catalog, engine, takehome
 from replearn_core.engine import RunView
 from replearn_core.experiment import Experiment
 from replearn_core.store import Damaged
@@ -36,8 +37,10 @@ def beneath(view: RunView) -> None:
                 "notebook", takehome.notebook(chain, measured(view)), f"run-{view.run_id[:8]}.ipynb", "application/x-ipynb+json"
             )
             _weights(view)
-        if view.experiment.dataset in takehome.NEEDS_A_FILE:
-            st.caption(t("takehome.needs_file", data=t(f"dataset.{view.experiment.dataset}.name")))
+            if catalog.is_own(view.experiment.dataset):
+                own_door.take_home(view.experiment.dataset, "takehome")
+        if view.experiment.dataset in takehome.NEEDS_A_FILE or catalog.is_own(view.experiment.dataset):
+            st.caption(t("takehome.needs_file", data=text.dataset(view.experiment.dataset)))
         for heading, code in parts:
             with st.container(key=f"takehome_{heading.lower()}"):
                 st.markdown(f"**{t(f'takehome.section.{heading.lower()}')}**")
@@ -87,7 +90,7 @@ def zipped(view: RunView, weights: bytes) -> bytes:
     card = t(
         "takehome.card",
         run=view.run_id,
-        data=t(f"dataset.{e.dataset}.name"),
+        data=text.dataset(e.dataset),
         samples=e.samples,
         seed=str(e.seed),
         epochs=int(runs.epoch_of(view)),

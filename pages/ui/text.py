@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import session
+from replearn_core import catalog
 from replearn_core.experiment import Problem
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
@@ -139,6 +140,14 @@ def problem(found: Problem) -> str:
         if name in numbers and has(key):
             numbers[name] = t(key)
     return t(found.key, **{**numbers, "setting": setting(str(numbers.get("setting") or found.setting))})
+
+
+def dataset(name: str) -> str:
+    """A data set as people call it; a visitor's own by its kind and the end of its name, which alone opens nothing."""
+    if not catalog.is_own(name):
+        return t(f"dataset.{name}.name")
+    found = catalog.dataset(name)
+    return t(f"own.named_{found.kind}", side=found.shape[0], last=name[-4:])
 
 
 def setting(name: str) -> str:

@@ -7,10 +7,10 @@ network of B (selffer) and frozen, BnB+ fine-tuned; AnB and AnB+ with layers fro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from replearn_core.comparisons import pairs
 from replearn_core.comparisons.transfer import (
@@ -25,7 +25,7 @@ from replearn_core.comparisons.transfer import (
     target_of,
     watched,
 )
-from replearn_core.options import refusal
+from replearn_core.options import checked, refusal
 from replearn_core.properties.study import Finding, Study, Tell, difference, finding, finished, part, silent
 from replearn_core.strategies import Phase, tune
 
@@ -38,13 +38,18 @@ KINDS = ("selffer_frozen", "selffer_tuned", "transfer_frozen", "transfer_tuned")
 class Layers(Nets):
     """per_class: labelled images of each target class; the base networks of B and all others train on the same ones."""
 
-    pair: Literal[tuple(pairs.PAIRS)] = "letters_letters"  # type: ignore[valid-type]
+    pair: Annotated[str, pairs.PAIR] = "letters_letters"
     per_class: Annotated[int, Field(ge=1, le=pairs.MOST_LABELS)] = 100
     epochs: Annotated[int, Field(ge=2, le=200)] = 30
 
+    @field_validator("pair")
+    @classmethod
+    def _offered(cls, value: str) -> str:
+        return str(checked(pairs.PAIR, value))
+
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        limit = pairs.SIDES[pairs.PAIRS[self.pair].target].most
+        limit = pairs.about(pairs.pair_of(self.pair).target).most
         if self.per_class > limit:
             raise refusal("problem.few_in_class", "per_class", value=self.per_class, limit=limit)
         return self
@@ -53,7 +58,7 @@ class Layers(Nets):
         return dataset_of(self.pair), 1_000
 
     def seconds(self) -> float:
-        samples = self.per_class * len(pairs.SIDES[pairs.PAIRS[self.pair].target].classes)
+        samples = self.per_class * len(pairs.about(pairs.pair_of(self.pair).target).classes)
         return 6 + (1 + 3.5 * self.depth) * self.work(samples, self.epochs)
 
 

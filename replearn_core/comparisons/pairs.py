@@ -14,9 +14,10 @@ from typing import Literal
 
 import numpy as np
 
-from replearn_core import datasets
+from replearn_core import catalog, datasets
 from replearn_core.comparisons import byteplots
 from replearn_core.experiment import Problem
+from replearn_core.options import Choice
 
 SIDE = 16
 SIZE = SIDE * SIDE
@@ -55,12 +56,12 @@ class Pair:
 
     source: str
     target: str
-    likeness: Literal["similar", "different"]
+    likeness: Literal["similar", "different", ""]
 
     @property
     def datasets(self) -> tuple[str, ...]:
         """The data sets that it reads, without repetition."""
-        return tuple(dict.fromkeys(SIDES[name].dataset for name in (self.source, self.target) if SIDES[name].dataset))
+        return tuple(dict.fromkeys(about(name).dataset for name in (self.source, self.target) if about(name).dataset))
 
 
 # ---- one size for all ----
@@ -87,11 +88,11 @@ def _areas(old: int, new: int) -> np.ndarray:
 
 def _of_dataset(about: About, per_class: int) -> tuple[np.ndarray, ...]:
     """The first images of a named data set in its own mixed order: enough for `per_class` of every class."""
+    own = catalog.is_own(about.dataset)
     total = len(about.chosen or about.classes) if about.dataset in datasets.names() else 0
     whole = {"mnist": 10, "fashion_mnist": 10, "kmnist": 10}.get(about.dataset, total)
-    data = datasets.load(
-        about.dataset, round(1.2 * per_class * whole) + 2 * whole, compact=True
-    )  # classes differ in their shares
+    most = None if own else round(1.2 * per_class * whole) + 2 * whole  # classes differ in their shares; a visitor's by much
+    data = datasets.load(about.dataset, most, compact=True)
     assert data.y_train is not None and data.y_test is not None
     train, y_train = _kept(data.x_train, data.y_train, about.chosen)
     test, y_test = _kept(data.x_test, data.y_test, about.chosen)
@@ -179,18 +180,50 @@ PAIRS: Mapping[str, Pair] = MappingProxyType(
 """Pairs of tasks; those that need only what comes with the app first."""
 
 
+OWN_SOURCES = ("digits", "letters")
+"""Source tasks for a visitor's own target: those whose weights come with the app."""
+PAIR = Choice("pair", tuple(PAIRS), "letters_letters", own=tuple(f"{source}_" for source in OWN_SOURCES))
+"""A pair by name, or a source before the name of a visitor's own labelled images: `digits_own-…`."""
+
+
+def pair_of(name: str) -> Pair:
+    """A pair by its name. Whether a visitor's images are like the source is for them to say: `likeness` is "" there. KeyError."""
+    if name in PAIRS:
+        return PAIRS[name]
+    source, _, target = name.partition("_")
+    if name not in PAIR:
+        raise KeyError(name)
+    return Pair(source, target, "")
+
+
+def about(name: str) -> About:
+    """What is known of a task by its name. KeyError."""
+    if not catalog.is_own(name):
+        return SIDES[name]
+    found = catalog.dataset(name)
+    return About(tuple(str(place + 1) for place in range(found.classes)), found.train_size // found.classes, name, _of_dataset)
+
+
 def missing(pair: str) -> tuple[str, ...]:
     """Names of the data sets of a pair that cannot be loaded here and now; no file is opened."""
-    return tuple(name for name in PAIRS[pair].datasets if not datasets.available(name))
+    return tuple(name for name in pair_of(pair).datasets if not datasets.available(name))
+
+
+def side(name: str, per_class: int = MOST_SOURCE) -> Side:
+    """A task with at least `per_class` training images of each class, where there are so many. Raises datasets.Unavailable."""
+    return _made(name, per_class) if catalog.is_own(name) else _remembered(name, per_class)  # own data leave with their visitor
 
 
 @lru_cache(maxsize=4)
-def side(name: str, per_class: int = MOST_SOURCE) -> Side:
-    """A task with at least `per_class` training images of each class, where there are so many. Raises datasets.Unavailable."""
-    about = SIDES[name]
-    arrays = about.read(about, min(per_class, about.most))
+def _remembered(name: str, per_class: int) -> Side:
+    return _made(name, per_class)
+
+
+def _made(name: str, per_class: int) -> Side:
+    known = about(name)
+    arrays = known.read(known, min(per_class, known.most))
     x_train, y_train, x_test, y_test = (np.ascontiguousarray(one) for one in arrays)
-    return Side(name, x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64), about.classes)
+    return Side(name, x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64), known.classes)
 
 
 # ---- who is labelled ----
@@ -227,9 +260,11 @@ def problem(pair: str, per_class: int) -> Problem | None:
     lacking = missing(pair)
     if lacking:
         name = lacking[0]
+        if catalog.is_own(name):
+            return Problem("problem.own_left", "pair")
         numbers = {"dataset": name, "reason": "missing", "files": datasets.expected_files(name)}
         return Problem("problem.dataset_unavailable", "pair", numbers)
-    limit = SIDES[PAIRS[pair].target].most
+    limit = about(pair_of(pair).target).most
     if per_class > limit:
         return Problem("problem.few_in_class", "per_class", {"value": per_class, "limit": limit})
     return None

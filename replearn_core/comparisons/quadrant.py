@@ -54,7 +54,7 @@ class Quadrant(Nets):
         if len(self.each_size) < 2:
             raise refusal("problem.two_sizes", "sizes")
         for pair in (self.similar, self.different):
-            about = pairs.SIDES[pairs.PAIRS[pair].target]
+            about = pairs.about(pairs.pair_of(pair).target)
             if max(self.each_size) > about.most:
                 raise refusal("problem.few_in_class", "sizes", value=max(self.each_size), limit=about.most)
             if max(self.each_size) * len(about.classes) > SVM_MOST:
@@ -76,7 +76,7 @@ class Quadrant(Nets):
     def seconds(self) -> float:
         total = 10.0
         for pair in (self.similar, self.different):
-            classes = len(pairs.SIDES[pairs.PAIRS[pair].target].classes)
+            classes = len(pairs.about(pairs.pair_of(pair).target).classes)
             total += sum(3 + 6 * self.work(size * classes, self.epochs(size * classes)) for size in self.each_size)
         return total
 

@@ -62,7 +62,7 @@ def path_of(source: str) -> Path:
 
 def read(source: str, recipe: Recipe) -> dict[str, np.ndarray]:
     """The shipped networks (S, …) by name, checked against the recipe. Raises weights.WeightsError: expected against found."""
-    classes = len(pairs.SIDES[source].classes)
+    classes = len(pairs.about(source).classes)
     return weights.read(path_of(source).read_bytes(), recipe.shapes(classes, len(SEEDS)))[0]
 
 
@@ -103,7 +103,7 @@ def loaded(source: str, recipe: Recipe, seeds: Sequence[int]) -> Members:
     from replearn_core.members import Members
 
     stacked = read(source, recipe)
-    members = Members(recipe.blueprint(len(pairs.SIDES[source].classes)), list(seeds))
+    members = Members(recipe.blueprint(len(pairs.about(source).classes)), list(seeds))
     for place, seed in enumerate(seeds):
         state = {name: torch.from_numpy(np.ascontiguousarray(value[seed])) for name, value in stacked.items()}
         members.put(state, ("encoder.*", "norm.*", "head.*"), [place])

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from replearn_core import datasets
+from replearn_core import catalog, datasets
 from replearn_core.comparisons import pairs, sources
-from replearn_core.options import Numbers, Several, refusal
+from replearn_core.options import Numbers, Several, checked, refusal
 from replearn_core.properties.study import Finding, Settings, Study, Tell, difference, finding, finished, part, silent
 from replearn_core.strategies import TRANSFERS, Transfer, stage_patterns, transfers
 
@@ -65,7 +65,7 @@ class Race(Nets):
     reads. factors: learning-rate factors for `layer_rates`, one a layer from the input on and one for the classifier; "" for
     η_{l−1} = η_l / 2.6."""
 
-    pair: Literal[tuple(pairs.PAIRS)] = "letters_letters"  # type: ignore[valid-type]
+    pair: Annotated[str, pairs.PAIR] = "letters_letters"
     per_class: Annotated[int, Field(ge=1, le=pairs.MOST_LABELS)] = 10
     strategies: Annotated[str, Several(TRANSFERS)] = ",".join(TRANSFERS)
     epochs: Annotated[int, Field(ge=2, le=300)] = 60
@@ -73,15 +73,20 @@ class Race(Nets):
     early: Annotated[int, Field(ge=1, le=6)] = 1
     factors: Annotated[str, Numbers(0, 10, 7)] = ""
 
+    @field_validator("pair")
+    @classmethod
+    def _offered(cls, value: str) -> str:
+        return str(checked(pairs.PAIR, value))
+
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        labelled = self.per_class * len(pairs.SIDES[pairs.PAIRS[self.pair].target].classes)
+        labelled = self.per_class * len(pairs.about(pairs.pair_of(self.pair).target).classes)
         for name in ("last", "early"):
             if getattr(self, name) > self.depth:
                 raise refusal("problem.out_of_range", name, value=getattr(self, name), low=1, high=self.depth)
         if self.factors and self.factors.count(",") != self.depth:
             raise refusal("problem.factors", "factors", value=self.factors.count(",") + 1, expected=self.depth + 1)
-        limit = pairs.SIDES[pairs.PAIRS[self.pair].target].most
+        limit = pairs.about(pairs.pair_of(self.pair).target).most
         if self.per_class > limit:
             raise refusal("problem.few_in_class", "per_class", value=self.per_class, limit=limit)
         if "early_svm" in self.raced and labelled > SVM_MOST:
@@ -99,7 +104,7 @@ class Race(Nets):
         return dataset_of(self.pair), 1_000
 
     def seconds(self) -> float:
-        samples = self.per_class * len(pairs.SIDES[pairs.PAIRS[self.pair].target].classes)
+        samples = self.per_class * len(pairs.about(pairs.pair_of(self.pair).target).classes)
         return 4 + 1.5 * len(self.raced) + len(self.raced) * self.work(samples, self.epochs)
 
     def plan(self) -> tuple[Transfer, ...]:
@@ -117,9 +122,11 @@ def plan_of(
 
 
 def dataset_of(pair: str) -> str:
-    """What the engine looks for: a real data set of the pair, one that is not here first; else the digits, which always are."""
-    real = [name for name in pairs.PAIRS[pair].datasets if datasets.expected_files(name)]
-    return (*pairs.missing(pair), *real, "digits")[0]
+    """What the engine looks for: a data set of the pair that is not here, a visitor's own, a real one; else the digits, which
+    always are."""
+    own = [name for name in pairs.pair_of(pair).datasets if catalog.is_own(name)]
+    real = [name for name in pairs.pair_of(pair).datasets if datasets.expected_files(name)]
+    return (*pairs.missing(pair), *own, *real, "digits")[0]
 
 
 # ---- the source ----
@@ -224,8 +231,8 @@ def target_of(pair: str, per_class: int, seeds: Sequence[int]) -> tuple[pairs.Si
     """(source task, target task, tensors). Raises datasets.Unavailable, CannotAnswer."""
     import torch
 
-    source = pairs.side(pairs.PAIRS[pair].source)
-    target = pairs.side(pairs.PAIRS[pair].target, max(per_class, pairs.MOST_SOURCE))
+    source = pairs.side(pairs.pair_of(pair).source)
+    target = pairs.side(pairs.pair_of(pair).target, max(per_class, pairs.MOST_SOURCE))
     rows = np.stack([pairs.drawn(target.y_train, len(target.classes), per_class, seed) for seed in seeds])
     arrays = (target.x_train, target.y_train, rows, target.x_test, target.y_test, source.x_test, source.y_test)
     return source, target, Target(*(torch.from_numpy(one) for one in arrays))

@@ -51,9 +51,18 @@ def fetch(name: str, openml: str, home: Path, on_progress: Progress | None = Non
     on_progress gets (bytes in the growing cache file, None): OpenML does not say beforehand how many there will be. Then
     follow some seconds of parsing, in which that number stands still. If on_progress raises, the download is stopped.
     """
-    target = copy_of(name, home)
-    program = "import sys; from replearn_core.datasets import download; download._child(*sys.argv[1:])"
-    command = [sys.executable, "-c", program, openml, str(target)]
+    return made(f"{__name__}._child", (openml, str(copy_of(name, home))), name, home, on_progress)
+
+
+def made(function: str, arguments: tuple[str, ...], name: str, home: Path, on_progress: Progress | None = None) -> Path:
+    """Let a child process call a function, named with its module, whose last argument is the path to write; return that path.
+
+    Raises Failed. The child is stopped when on_progress raises, and leaves with the process that wanted it.
+    """
+    module, _, called = function.rpartition(".")
+    target = Path(arguments[-1])
+    program = f"import sys; from {module} import {called} as made; made(*sys.argv[1:])"
+    command = [sys.executable, "-c", program, *arguments]
     before = _cache_bytes(home)
     with tempfile.TemporaryFile() as errors:
         # The child leaves when its standard input closes, which the system does for us even if we are killed.
@@ -125,9 +134,14 @@ def _as_bytes(values: np.ndarray) -> np.ndarray | None:
 
 def _child(openml: str, target: str) -> None:
     """What the child process does."""
+    as_child()
+    keep_copy(openml, Path(target))
+
+
+def as_child() -> None:
+    """Leave with the parent, and give up a connection that says nothing: what a child of `made` calls first."""
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     socket.setdefaulttimeout(SILENCE)
-    keep_copy(openml, Path(target))
 
 
 def _leave_with_parent() -> None:

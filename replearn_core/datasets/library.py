@@ -7,9 +7,11 @@ from collections.abc import Hashable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from replearn_core import catalog
 from replearn_core.datasets import download, glyphs, manifolds, photographs, real, sprites
 from replearn_core.datasets.dataset import Dataset, Progress, Raw, Unavailable
 from replearn_core.datasets.files import Damaged
+from replearn_core.own import kept
 
 EMBEDDED = {
     "digits": photographs.read_digits,
@@ -42,6 +44,8 @@ def load(name: str, train_size: int | None = None, *, on_progress: Progress | No
     """
     if train_size is not None and train_size < 1:
         raise ValueError(f"train_size is {train_size}; it must be at least 1, or None for all")
+    if catalog.is_own(name):
+        return kept.raw(name).dataset(name, train_size, compact)  # not remembered: they leave with their visitor
     if name not in names():
         raise Unavailable(name, "unknown")
     place = (name, *(_folders() if name in real.SETS else ()))
@@ -56,10 +60,14 @@ def load(name: str, train_size: int | None = None, *, on_progress: Progress | No
 
 
 def origin(name: str) -> str:
-    """Where `load` would take it from: `embedded`, `folder`, `cache`, `download`, `missing` or `unknown`.
+    """Where `load` would take it from: `embedded`, `folder`, `cache`, `download`, `own`, `left`, `missing` or `unknown`.
+
+    own: a visitor's; left: one that has gone with its visitor, or never was.
 
     Looks at file names only: no file is opened, nothing heavy is imported, nothing goes over the network.
     """
+    if catalog.is_own(name):
+        return "own" if kept.there(name) else "left"
     if name in real.SETS:
         return real.origin(name, *_folders())
     if name == "glyphs" and not glyphs.present():
@@ -69,7 +77,7 @@ def origin(name: str) -> str:
 
 def available(name: str) -> bool:
     """Whether the set can be loaded now, without a network."""
-    return origin(name) in ("embedded", "folder", "cache")
+    return origin(name) in ("embedded", "folder", "cache", "own")
 
 
 def expected_files(name: str) -> tuple[str, ...]:

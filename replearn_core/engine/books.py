@@ -18,6 +18,7 @@ from replearn_core.engine.views import RUNNING, WAITING, RunView, TaskView
 from replearn_core.engine.wire import Stream
 from replearn_core.events import ENDS, Event
 from replearn_core.experiment import Experiment
+from replearn_core.kept import Kept
 from replearn_core.store import Damaged, Store
 from replearn_core.tasks import Task
 from replearn_core.tasks import estimated_seconds as seconds_of_task
@@ -66,6 +67,7 @@ class Job:
     heard: float = 0.0  # when it first said something, monotonic seconds
     stopping: bool = False
     again: set[str] = field(default_factory=set)  # who pressed Train while it was stopping
+    seen: float = 0.0  # when somebody last looked at a followed one, monotonic seconds
     ended: bool = False  # nothing more is heard of it; it is being kept
 
     def __post_init__(self) -> None:
@@ -77,7 +79,7 @@ class Job:
         """Its worker or its scheduler is gone: all is to be told again."""
         self.restarts += 1
         self.events, self.stream, self.attempt, self.progress, self.partial = [], Stream(), "", 0.0, None
-        self.begun = time.monotonic()
+        self.begun, self.heard = time.monotonic(), 0.0
 
     def take(self, at: int, size: int, piece: bytes) -> None:
         """A part of what the task has so far. One that is cut off by the next is dropped."""
@@ -109,6 +111,7 @@ class Books:
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.jobs: dict[str, Job] = {}
+        self.followed: dict[str, Job] = {}  # runs that another server works on; see following.py
         self.unkept: dict[str, RunView] = {}  # ended, but the store could not be written
         self.pace = Pace()
         self.slots = 0
@@ -125,16 +128,19 @@ class Books:
                 return self._view(run_id, job) if job.task is None else RunView(run_id, None, "missing")
             if run_id in self.unkept:
                 return self.unkept[run_id]
-            if run_id in self._memory:
+            if run_id in self.followed:
+                return self._followed(run_id)
+            remembered = self._memory.get(run_id)
+            if remembered is not None:
                 self._memory.move_to_end(run_id)
-                return self._memory[run_id][0]
-        return self._from_store(run_id)
+        return remembered[0] if remembered is not None and self._still(remembered[0]) else self._from_store(run_id)
 
     def experiment(self, run_id: str) -> Experiment | None:
         """The run's experiment, without its events."""
         with self.lock:
-            if run_id in self.jobs and self.jobs[run_id].task is None:
-                return self.jobs[run_id].experiment
+            job = self.jobs.get(run_id) or self.followed.get(run_id)
+            if job is not None and job.task is None:
+                return job.experiment
             if run_id in self._memory:
                 return self._memory[run_id][0].experiment
         kept = self.store.kept(run_id)
@@ -171,7 +177,7 @@ class Books:
     def wait_for(self, condition: Callable[[Job | None], bool], run_id: str, seconds: float) -> bool:
         """Wait until the condition holds for the run's job (None once it is kept)."""
         with self.changed:
-            return self.changed.wait_for(lambda: condition(self.jobs.get(run_id)), seconds)
+            return self.changed.wait_for(lambda: condition(self.jobs.get(run_id) or self.followed.get(run_id)), seconds)
 
     def _view(self, run_id: str, job: Job) -> RunView:
         position, left = self._place(run_id, job)
@@ -210,6 +216,10 @@ class Books:
         kept = self.store.kept(run_id)
         if kept is None:
             return RunView(run_id, None, "missing")
+        if kept.elsewhere and kept.experiment is not None:
+            with self.lock:
+                self.follow(kept)
+                return self._followed(run_id)
         view = RunView(run_id, kept.experiment, kept.state, problem=kept.problem)
         if kept.state == "damaged":
             return view
@@ -222,7 +232,42 @@ class Books:
         self.remember(view)
         return view
 
+    def _still(self, view: RunView) -> bool:
+        """Whether a remembered run is as it was: another server may have begun it again."""
+        if self.store.neighbours is None or view.state in ("finished", "diverged"):
+            return True
+        kept = self.store.kept(view.run_id)
+        return kept is not None and (kept.state, kept.count) == (view.state, view.count)
+
+    def _followed(self, run_id: str) -> RunView:
+        job = self.followed[run_id]
+        job.seen = time.monotonic()
+        return replace(self._view(run_id, job), position=None)
+
     # ---- changing ----
+
+    def follow(self, kept: Kept) -> Job:
+        """Listen to a run that another server works on, from now on. The caller holds the lock."""
+        job = self.followed.get(kept.run_id)
+        if job is None:
+            assert kept.experiment is not None
+            job = self.followed[kept.run_id] = Job(kept.experiment, "", set())
+            self._memory.pop(kept.run_id, None)
+            job.seen = time.monotonic()
+        key = key_of(kept.run_id, kept.attempts - 1)
+        if job.key != key:  # tried again there
+            job.begin_anew()
+            job.key, job.restarts, job.stream.behind = key, 0, True
+        job.state = kept.state
+        return job
+
+    def catch_up(self, job: Job, attempt: str, since: int, data: bytes) -> None:
+        """What a followed run had said before this server listened."""
+        with self.changed:
+            if job.attempt != attempt:
+                job.attempt, job.stream, job.events, job.heard = attempt, Stream(), [], time.monotonic()
+            job.events += job.stream.feed(since, data)
+            self.changed.notify_all()
 
     def remember(self, view: RunView) -> None:
         """Keep an ended run's events at hand, within bounds."""
@@ -250,7 +295,14 @@ class Books:
         self._answers.pop(run_id, None)
         self._memory.pop(run_id, None)
         self.unkept.pop(run_id, None)
+        self.followed.pop(run_id, None)
         self.jobs[run_id] = job
+
+    def forget(self, job_id: str) -> None:
+        """Keep nothing in memory of a run or task that was taken out of the store."""
+        with self.lock:
+            for remembered in (self._answers, self._memory, self.unkept):
+                remembered.pop(job_id, None)
 
     def end(self, run_id: str, view: RunView, kept: bool) -> None:
         """A job has ended and was kept, or could not be."""
@@ -282,7 +334,7 @@ class Books:
         """What a worker says of its run."""
         run_id = str(message.get("key", ""))[:32]
         with self.changed:
-            job = self.jobs.get(run_id)
+            job = self.jobs.get(run_id) or self.followed.get(run_id)
             if job is None or job.key != message["key"] or job.ended:
                 return
             if job.attempt != message["attempt"]:
@@ -303,7 +355,7 @@ class Books:
         """A worker is gone that had these tasks; Dask gives them to another one."""
         with self.changed:
             for key in keys:
-                job = self.jobs.get(key[:32])
+                job = self.jobs.get(key[:32]) or self.followed.get(key[:32])
                 if job is not None and job.key == key and job.state == RUNNING and not job.ended:
                     job.begin_anew()
             self.changed.notify_all()
@@ -323,6 +375,11 @@ class Books:
                     self.drop(run_id)
             self.changed.notify_all()
         return unwanted
+
+
+def key_of(job_id: str, tries: int) -> str:
+    """The key of a run's or a task's Dask task, when it was tried so often before. On every server the same."""
+    return f"{job_id}-{tries}" if tries else job_id
 
 
 def with_events(view: RunView, events: Sequence[Event]) -> RunView:

@@ -32,6 +32,10 @@ class Cluster(Protocol):
         """The scheduler's address; starts it, or starts it again, where that is ours to do. Raises OSError."""
         ...
 
+    def share(self, store: str) -> None:
+        """Tell the workers that will be started here where the server keeps its files (`storage.shared`)."""
+        ...
+
     def close(self) -> None:
         """End what was started here, within a few seconds."""
         ...
@@ -46,6 +50,7 @@ class Embedded:
         self._address = ""
         self._folder = ""
         self._ended = False
+        self._store: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def address(self) -> str:
@@ -62,7 +67,7 @@ class Embedded:
         command = [sys.executable, "-m", "replearn_core.engine.hub"]
         command += ["--parent", str(os.getpid()), "--workers", str(self.workers), "--folder", self._folder]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        environment = os.environ | QUIET | {"PYTHONPATH": path}
+        environment = os.environ | QUIET | self._store | {"PYTHONPATH": path}
         self._hub = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
         )
@@ -71,6 +76,9 @@ class Embedded:
         if not line:
             raise OSError("the scheduler did not start")
         self._address = json.loads(line)["address"]
+
+    def share(self, store: str) -> None:
+        self._store = {"REPLEARN_STORE": store}
 
     def close(self) -> None:
         with self._lock:
@@ -101,6 +109,9 @@ class Elsewhere:
 
     def address(self) -> str:
         return self._address
+
+    def share(self, store: str) -> None:
+        """Whoever started the workers gave them REPLEARN_STORE."""
 
     def close(self) -> None:
         """Nothing here is ours to end."""

@@ -150,6 +150,10 @@ class DaskSide:
         """The latest whole state of a running task."""
         return next((found for found in self._everywhere(work.checkpoint, key).values() if found), None)
 
+    def told(self, key: str, since: int) -> tuple[str, bytes] | None:
+        """What a run that another server handed out has said from byte `since` on: (attempt, stream)."""
+        return next((found for found in self._everywhere(work.told, key, since).values() if found), None)
+
     def _everywhere(self, function: Callable[..., Any], *arguments: Any) -> Mapping[str, Any]:
         client = self._client
         if client is None:

@@ -14,14 +14,16 @@ from typing import Any
 from replearn_core import datasets, tasks
 from replearn_core.cost import estimated_seconds, too_costly
 from replearn_core.engine import cluster, work
-from replearn_core.engine.books import Books, Job, from_event, shown
+from replearn_core.engine.books import Books, Job, from_event, key_of, shown
 from replearn_core.engine.dask_side import DaskSide
 from replearn_core.engine.fair import FairQueue, Full
+from replearn_core.engine.following import Following
 from replearn_core.engine.foreman import Foreman
 from replearn_core.engine.lineage import recorded_epochs, retraining
 from replearn_core.engine.views import RUNNING, WAITING, Refused, RunView, TaskView
 from replearn_core.events import Event
 from replearn_core.experiment import Experiment, Problem
+from replearn_core.own import kept as own
 from replearn_core.store import Damaged, Store, StoreUnavailable
 from replearn_core.tasks import CannotAnswer, Task
 
@@ -50,9 +52,13 @@ class Engine:
         self.store = store
         self.books = Books(store, FairQueue(limit or int(os.environ.get("REPLEARN_QUEUE") or 200), owner_limit))
         self.dask = DaskSide(processes, self.books.hear, self.books.worker_lost)
+        self.following = Following(self.books, self.dask, self.cancel, self._resubmit)
         limit_s = seconds or float(os.environ.get("REPLEARN_RUN_SECONDS") or 900)
         self._tries = itertools.count(1)
-        self.foreman = Foreman(self.books, self.dask, task, seconds=limit_s, device=device, resubmit=self._resubmit)
+        processes.share(store.storage.url)
+        self.foreman = Foreman(
+            self.books, self.dask, self.following, task, seconds=limit_s, device=device, resubmit=self._resubmit
+        )
 
     @property
     def problem(self) -> Problem | None:
@@ -60,7 +66,10 @@ class Engine:
         return self.dask.problem or self.store.problem
 
     def submit(self, experiment: Experiment, *, owner: str) -> str:
-        """Queue a run and return its id at once. Joins an equal run, finished or not. Raises Refused."""
+        """Queue a run and return its id at once. Joins an equal run, finished or not, of any server that shares the store.
+
+        Raises Refused.
+        """
         run_id = experiment.id
         if self._join(run_id, owner):
             return run_id
@@ -69,12 +78,17 @@ class Engine:
             if self._join(run_id, owner):
                 return run_id
             self._make_room(run_id, owner)
+            self._trace(experiment, run_id)
             try:
                 attempts = self.store.enter(experiment)
             except StoreUnavailable as error:
                 self.books.queue.discard(run_id)
                 raise Refused(error.problem) from None
-            self.books.accept(run_id, Job(experiment, f"{run_id}-{attempts}" if attempts else run_id, {owner}))
+            if attempts is None:  # another server has it since a moment ago, or has just ended it
+                self.books.queue.discard(run_id)
+                self.following.join(run_id, owner)
+                return run_id
+            self.books.accept(run_id, Job(experiment, key_of(run_id, attempts), {owner}))
         self.dask.wake.set()
         return run_id
 
@@ -85,13 +99,15 @@ class Engine:
     def cancel(self, run_id: str, *, owner: str) -> None:
         """The owner wants the run, or the task, no more. It stops when nobody does; what a run learned is kept, to be resumed."""
         with self.books.lock:
+            self.following.leave(run_id, owner)
             job = self.books.jobs.get(run_id)
             if job is None:
                 return
+            wanted = bool(job.owners)
             job.owners.discard(owner)
             job.again.discard(owner)
             self.books.queue.discard(run_id, owner)
-            if job.owners or job.stopping or job.ended:
+            if job.owners or job.stopping or job.ended or (wanted and self.following.kept_for_others(run_id, job)):
                 return
             if job.state == WAITING:
                 self.books.drop(run_id)
@@ -100,6 +116,23 @@ class Engine:
                 return
             job.stopping = True
         self.foreman.stop(job)
+
+    def forget(self, job_id: str) -> bool:
+        """End a run or a task for all who want it and take it out of the store; False while it is still ending.
+
+        Raises StoreUnavailable.
+        """
+        with self.books.lock:
+            job = self.books.jobs.get(job_id)
+            owners = (*job.owners, *job.again) if job else ()
+        for owner in owners:
+            self.cancel(job_id, owner=owner)
+        if job_id in self.books.jobs:
+            return False
+        self.store.delete(job_id)
+        self.store.forget_task(job_id)
+        self.books.forget(job_id)
+        return True
 
     def checkpoint(self, run_id: str) -> int | None:
         """Keep the latest whole state of a run in the store, and say after how many epochs it was; None where there is none.
@@ -178,6 +211,7 @@ class Engine:
             if self._joins_task(task_id, owner, again):
                 return task_id
             self._make_room(task_id, owner)
+            self._trace(experiment, task_id)
             kept = task.run is None or (task.kind != "film" and self._keeps(task.run, task.epoch))
             seconds = 0.0 if kept else retraining(experiment, task.epoch or 0, estimated_seconds(experiment))
             key = f"{task_id}-{next(self._tries)}"
@@ -212,7 +246,9 @@ class Engine:
             job = self.books.jobs.get(run_id)
             if job is None:
                 known = self.books.unkept.get(run_id) or self.store.kept(run_id)
-                return known is not None and known.state in ("finished", "diverged")
+                if known is not None and known.state in ("finished", "diverged"):
+                    return True
+                return self.following.join(run_id, owner)
             return self._joins(job, run_id, owner)
 
     def _settled(self, task: Task) -> tuple[Task, Experiment]:
@@ -276,9 +312,18 @@ class Engine:
     def _check_data(self, experiment: Experiment) -> None:
         """Raises Refused where the data set cannot be had."""
         origin = datasets.origin(experiment.dataset)
-        if origin in ("missing", "unknown"):
+        if origin in ("missing", "unknown", "left"):
             files = datasets.expected_files(experiment.dataset)
             raise Refused(work.unavailable(datasets.Unavailable(experiment.dataset, origin, files)))
+
+    def _trace(self, experiment: Experiment, job_id: str) -> None:
+        """What is made of a visitor's own data leaves with them: note it before there is anything of it. Raises Refused."""
+        try:
+            own.trace(experiment.dataset, job_id)
+        except OSError as error:
+            self.books.queue.discard(job_id)
+            log.error("cannot note what is made of a visitor's data: %s", error)
+            raise Refused(Problem("problem.own_not_kept", "dataset")) from None
 
     def _make_room(self, run_id: str, owner: str) -> None:
         """A place in the queue. The caller holds the lock. Raises Refused."""
@@ -292,7 +337,7 @@ class Engine:
 
     def _checkpoint(self, run_id: str) -> int | None:
         with self.books.lock:
-            job = self.books.jobs.get(run_id)
+            job = self.books.jobs.get(run_id) or self.books.followed.get(run_id)
         if job is not None and job.state == RUNNING and not job.ended:
             found = self.dask.checkpoint(job.key)
             if found is not None:
@@ -329,27 +374,6 @@ def _has_come_to(job: Job, epoch: int) -> bool:
     return any(event.kind == "progress" and event.epoch >= epoch for event in reversed(job.events))  # type: ignore[union-attr]
 
 
-# ---- the one of this process ----
-
-_current: Engine | None = None
-
-
-def start(store: Store | None = None, processes: cluster.Cluster | None = None, **options: Any) -> Engine:
-    """Start the engine of this process, from the lifespan of app.py. Returns at once; the processes come up meanwhile."""
-    global _current
-    if _current is None:
-        _current = Engine(store or Store(), processes or cluster.chosen(), **options)
-    return _current
-
-
-def current() -> Engine | None:
-    """The engine of this process, or None where none was started."""
-    return _current
-
-
-def close() -> None:
-    """End the engine of this process."""
-    global _current
-    engine, _current = _current, None
-    if engine is not None:
-        engine.close()
+def made(store: Store | None = None, processes: cluster.Cluster | None = None, **options: Any) -> Engine:
+    """An engine on the usual store and the processes that the environment asks for, where none are given."""
+    return Engine(store or Store(), processes or cluster.chosen(), **options)

@@ -10,6 +10,7 @@ from typing import Any
 from replearn_core.engine import questions, work
 from replearn_core.engine.books import Books, Job, with_events
 from replearn_core.engine.dask_side import DaskSide, Lost
+from replearn_core.engine.following import Following
 from replearn_core.engine.lineage import chain_to
 from replearn_core.engine.views import RUNNING, RunView, TaskView
 from replearn_core.engine.wire import Stream
@@ -31,13 +32,14 @@ class Foreman:
         self,
         books: Books,
         dask: DaskSide,
+        following: Following,
         task: Callable[[work.Order], Mapping[str, Any]],
         *,
         seconds: float,
         device: str,
         resubmit: Callable[[Job], None],
     ):
-        self.books, self.dask, self.task = books, dask, task
+        self.books, self.dask, self.following, self.task = books, dask, following, task
         self.seconds, self.device, self._resubmit = seconds, device, resubmit
         self.closing = threading.Event()
         self.chores = ThreadPoolExecutor(3, thread_name_prefix="replearn-chore")
@@ -72,6 +74,7 @@ class Foreman:
                 time.sleep(PAUSE)
 
     def _round(self) -> None:
+        self._look_around()
         if not self.dask.attend():
             with self.books.lock:
                 lost = {run_id: job for run_id, job in self.books.jobs.items() if job.state == RUNNING and not job.ended}
@@ -83,10 +86,26 @@ class Foreman:
         self._repeat_stops()
         self._end_overdue()
 
+    def _look_around(self) -> None:
+        """What other servers do that share the store."""
+        if self.books.store.neighbours is not None and not self.closing.is_set():
+            self.chores.submit(self.following.attend)
+
+    def _room(self) -> int:
+        """How many jobs workers may have from this server: all that there is room for, or its share where others are busy too.
+
+        The others are counted every two seconds, so for a moment a few more may be out than run; Dask holds these.
+        """
+        neighbours = self.books.store.neighbours
+        if neighbours is None or self.dask.processes.workers is not None:  # the workers are this server's alone
+            return self.dask.slots
+        return max(self.dask.slots - neighbours.others_busy, -(-self.dask.slots // neighbours.live))
+
     def _hand_out(self) -> None:
+        room = self._room()
         while True:
             with self.books.lock:
-                if len(self.books.running()) >= self.dask.slots or (run_id := self.books.queue.pop()) is None:
+                if len(self.books.running()) >= room or (run_id := self.books.queue.pop()) is None:
                     return
                 job = self.books.jobs[run_id]
                 job.state, job.begun = RUNNING, time.monotonic()
@@ -131,6 +150,10 @@ class Foreman:
                 if result is None and problem is None and job.restarts < MOST_RESTARTS:
                     self._requeue({key[:32]: job})
                     continue
+                if job.task is not None and result and "unwanted" in result and not job.stopping:
+                    job.key = f"{key}-again"  # another server had asked the same, and wants it no more
+                    self._requeue({key[:32]: job})
+                    continue
                 job.ended = True
             if result is None and problem is None:
                 problem = Problem("problem.quarantined", "", {"restarts": job.restarts})
@@ -160,7 +183,7 @@ class Foreman:
             late = {
                 run_id: job
                 for run_id, job in self.books.jobs.items()
-                if job.state == RUNNING and not job.ended and now - job.begun > self.seconds + GRACE
+                if job.state == RUNNING and not job.ended and now - self._since(job, now) > self.seconds + GRACE
             }
             for job in late.values():
                 job.ended = True
@@ -168,6 +191,10 @@ class Foreman:
             log.warning("run %s did not end at its limit; its worker is restarted", run_id)
             self.dask.abandon(job.key)
             self.chores.submit(self._keep, run_id, job, None, self._time_limit())
+
+    def _since(self, job: Job, now: float) -> float:
+        """When a job began. Among several servers, one that has said nothing may still wait for another server's."""
+        return job.heard or (job.begun if self.books.store.neighbours is None else now)
 
     # ---- keeping ----
 

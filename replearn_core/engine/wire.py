@@ -142,16 +142,18 @@ def framed(event: Event) -> bytes:
 
 
 class Stream:
-    """The bytes of one run, put together from messages that may be cut anywhere; lost ones leave it waiting for `whole`."""
+    """The bytes of one run, put together from messages that may be cut anywhere; lost ones leave it `behind`."""
 
     def __init__(self) -> None:
-        self._received, self._rest = 0, b""
+        self.received, self.behind, self._rest = 0, False, b""
 
     def feed(self, at: int, data: bytes) -> Iterator[Event]:
-        """The events that are complete now. `at`: where in the stream `data` begins; anything but the next byte is ignored."""
-        if at != self._received:
+        """The events that are complete now. `at`: where in the stream `data` begins; what is here already is passed over."""
+        self.behind = at > self.received
+        data = data[self.received - at :]
+        if self.behind or not data:
             return
-        self._received += len(data)
+        self.received += len(data)
         self._rest += data
         while len(self._rest) >= 4 and len(self._rest) >= (end := 4 + int.from_bytes(self._rest[:4], "little")):
             blob, self._rest = self._rest[4:end], self._rest[end:]

@@ -24,6 +24,7 @@ INTERVAL = 0.1  # seconds between two messages of one run
 PARTIAL = 0.4  # seconds between two looks at what a study has so far
 STOPPING: set[str] = set()  # task keys that nobody wants any more; the server adds to it, the loop reads it
 STATES: dict[str, tuple[int, Mapping[str, Any]]] = {}  # task key → (epoch, latest whole state)
+TELLERS: dict[str, "Teller"] = {}  # task key → what its run has said so far
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def run(order: Order) -> dict[str, Any]:
     state (finished, stopped, diverged or failed), stream (all events, see wire.framed), weights and optimizer (safetensors, or
     empty), epoch, metrics, problem (key, setting, numbers) or None, timed_out.
     """
-    teller = Teller(order.key, get_worker())
+    teller = TELLERS[order.key] = Teller(order.key, get_worker())
     ends = time.monotonic() + order.seconds
     end: Event | None = None
     problem: Problem | None = None
@@ -72,6 +73,7 @@ def run(order: Order) -> dict[str, Any]:
         problem = _problem(error, order)
     finally:
         teller.close()
+        TELLERS.pop(order.key, None)
     state = end.kind if problem is None and end is not None and end.kind in ("finished", "stopped", "diverged") else "failed"
     state = "stopped" if left else state
     timed_out = state == "stopped" and order.key not in STOPPING and time.monotonic() >= ends
@@ -123,6 +125,12 @@ def checkpoint(key: str) -> tuple[int, bytes, bytes] | None:
     return (epoch, *weights.to_bytes(state, run_id=key[:32], epoch=epoch))
 
 
+def told(key: str, since: int) -> tuple[str, bytes] | None:
+    """(attempt, the stream from byte `since` on, as far as it was sent) of a run that goes on here. Another server asks."""
+    teller = TELLERS.get(key)
+    return (teller.attempt, teller.sent(since)) if teller is not None else None
+
+
 class Teller:
     """Tells the server what happens: the first events at once, then at most one batch every INTERVAL seconds, none lost."""
 
@@ -151,6 +159,10 @@ class Teller:
                 self._timer = threading.Timer(wait, self._send_late)
                 self._timer.daemon = True
                 self._timer.start()
+
+    def sent(self, since: int) -> bytes:
+        with self._lock:
+            return bytes(self.stream[since : self._told])
 
     def share(self, done: float) -> None:
         """Say which share of a task is done, at most once every INTERVAL seconds."""
@@ -222,6 +234,8 @@ def foreseen(error: Exception, experiment: Experiment) -> Problem | None:
 
 def unavailable(error: Any) -> Problem:
     """datasets.Unavailable as a Problem."""
+    if error.reason == "left":
+        return Problem("problem.own_left", "dataset")
     return Problem(
         "problem.dataset_unavailable",
         "dataset",

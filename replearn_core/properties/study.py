@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from replearn_core.experiment import Experiment, InvalidExperiment, problems_of
+from replearn_core.options import Choice, checked
 
 if TYPE_CHECKING:
     from replearn_core.datasets import Dataset
@@ -57,9 +58,14 @@ class Settings(BaseModel):
 class Pictures(Settings):
     """What the studies of labelled pictures share: on which, and how long their one-layer networks train."""
 
-    dataset: Literal["digits", "mnist", "fashion_mnist"] = "digits"
+    dataset: Annotated[str, Choice("dataset", ("digits", "mnist", "fashion_mnist"), "digits", own=("",))] = "digits"
     epochs: Annotated[int, Field(ge=1, le=500)] = 40
     train_size: Annotated[int, Field(ge=200, le=10_000)] = 1_437
+
+    @field_validator("dataset")
+    @classmethod
+    def _offered(cls, value: str) -> str:
+        return str(checked(cls.model_fields["dataset"].metadata[0], value))
 
     def experiment(self, seed: int, **fields: Any) -> Experiment:
         """An experiment on these pictures; `fields` say the rest. Raises InvalidExperiment."""

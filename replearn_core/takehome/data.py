@@ -1,5 +1,6 @@
 """The part of a script that makes x_train and x_test: the same images, split and order as in the app."""
 
+from replearn_core import catalog
 from replearn_core.experiment import Experiment
 from replearn_core.takehome.source import quoted
 
@@ -26,6 +27,15 @@ x_train, x_test = unit_range(images[order], 1 / 255), unit_range(images[60_000:]
 FROM_FILE = """
 arrays = np.load("data.npz")  # beside this script: x_train and x_test, bytes, and what to multiply them with
 x_train, x_test = (unit_range(arrays[name], float(arrays["scale"])) for name in ("x_train", "x_test"))
+"""
+OWN = """
+import os
+
+if not os.path.isfile("data.npz"):
+    raise SystemExit("data.npz is missing: your own data. Download it beside the run, and put it into the folder of this script.")
+with np.load("data.npz") as arrays:
+    if (len(arrays["x_train"]), len(arrays["x_test"])) != ({train}, {test}):
+        raise SystemExit("This data.npz is another one: this run was trained on {train} samples and tested on {test}.")
 """
 PATCHES = """
 from sklearn.datasets import load_sample_images
@@ -87,4 +97,5 @@ def _made(e: Experiment) -> str:
         return shared + quoted("datasets/manifolds.py", "TRAIN", "TEST", "MARGIN", name, *helpers) + POINTS.format(name=name)
     if name in OPENML_NAMES:
         return shared + OPENML.format(openml=OPENML_NAMES[name], name=name, samples=e.samples)
-    return quoted("datasets/dataset.py", "unit_range") + "\n" + FROM_FILE
+    asked = OWN.format(name=name, train=e.data.train_size, test=e.data.test_size) if catalog.is_own(name) else ""
+    return quoted("datasets/dataset.py", "unit_range") + "\n" + asked + FROM_FILE

@@ -182,8 +182,9 @@ def test_the_lifespan_starts_one_engine_and_leaves_no_thread_behind(monkeypatch,
 
     async def serve():
         async with lifespan(None):
+            running = engine.current()  # waits until it is there
             names = [thread.name for thread in threading.enumerate()]
-            return engine.current(), names.count("replearn-janitor"), names.count("replearn-engine")
+            return running, names.count("replearn-janitor"), names.count("replearn-engine")
 
     try:
         running, janitors, engines = asyncio.run(serve())

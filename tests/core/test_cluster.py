@@ -1,13 +1,6 @@
 """The engine on a cluster that others started: `dask scheduler` and two plain `dask worker`, by command, on loopback."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
-
-import pytest
 
 from replearn_core.engine import cluster
 from replearn_core.engine.engine import Engine
@@ -15,7 +8,6 @@ from replearn_core.experiment import Experiment
 from replearn_core.store import Store
 
 WAIT = 120.0
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def until(condition):
@@ -26,32 +18,8 @@ def until(condition):
     return value
 
 
-@pytest.fixture
-def address(tmp_path):
-    """The address of a scheduler with two workers of one thread each."""
-    environment = os.environ | cluster.QUIET | {"PYTHONPATH": str(ROOT)}
-    file = tmp_path / "scheduler.json"
-    shared = ["--scheduler-file", str(file)]
-    scheduler = [*shared, "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
-    worker = [*shared, "--nthreads", "1", "--no-dashboard", "--local-directory", str(tmp_path)]
-    commands = [["scheduler", *scheduler], ["worker", *worker], ["worker", *worker]]
-    processes = []
-    try:
-        for command in commands:
-            processes.append(subprocess.Popen([sys.executable, "-m", "dask", *command], env=environment, cwd=tmp_path))
-            until(file.exists)
-        import json
-
-        yield until(lambda: file.stat().st_size and json.loads(file.read_text()))["address"]
-    finally:
-        for process in reversed(processes):
-            process.send_signal(signal.SIGTERM)
-        for process in processes:
-            process.wait(30)
-
-
-def test_runs_go_to_the_end_on_a_cluster_named_by_the_environment(address, tmp_path, monkeypatch):
-    monkeypatch.setenv("REPLEARN_SCHEDULER", address)
+def test_runs_go_to_the_end_on_a_cluster_named_by_the_environment(scheduler, tmp_path, monkeypatch):
+    monkeypatch.setenv("REPLEARN_SCHEDULER", scheduler)
     engine = Engine(Store(tmp_path / "runs", shipped=None), cluster.chosen())
     try:
         until(lambda: engine.dask.slots == 2)

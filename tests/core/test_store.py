@@ -3,7 +3,6 @@
 import errno
 import io
 import os
-import sqlite3
 import subprocess
 import sys
 import zipfile
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replearn_core import folder, store, weights
+from replearn_core import folder, storage, weights
 from replearn_core.events import Finished, Progress, Started
 from replearn_core.experiment import Experiment
 from replearn_core.folder import Damaged
@@ -232,8 +231,9 @@ def test_the_quota_takes_the_least_recently_used_but_no_ancestor(tmp_path):
     unused = keep(opened, experiment(2), size=64)
     used = keep(opened, experiment(3), size=64)
     child = keep(opened, experiment(4, continues=(parent, 2)), size=64)
-    opened._index.execute("update runs set used = 1 where id in (?, ?)", (parent, unused))
-    opened.quota = opened._total()
+    for cold in (parent, unused):
+        opened._index.change(cold, used=1.0)
+    opened.quota = opened._index.total()
     latest = keep(opened, experiment(5), size=64)
     assert {entry.run_id for entry in opened.runs()} == {parent, used, child, latest}
     assert not (opened.root / unused).exists() and (opened.root / parent).exists()
@@ -276,10 +276,10 @@ def test_the_state_of_an_earlier_epoch_outlives_a_rerun(kept):
 
 def test_the_store_has_one_default_place_and_one_variable(monkeypatch, tmp_path):
     monkeypatch.setenv("REPLEARN_STORE", str(tmp_path / "here"))
-    assert store.default_root() == tmp_path / "here"
+    assert storage.default_url() == str(tmp_path / "here") and storage.shared().folder == tmp_path / "here"
     monkeypatch.delenv("REPLEARN_STORE")
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    assert store.default_root() == Path.home() / ".local" / "share" / "replearn" or os.name == "nt"
+    assert storage.default_url() == str(Path.home() / ".local" / "share" / "replearn") or os.name == "nt"
 
 
 def test_the_index_can_always_be_rebuilt_from_the_folders(kept):
@@ -290,5 +290,4 @@ def test_the_index_can_always_be_rebuilt_from_the_folders(kept):
     reopened = Store(kept.root, shipped=None)
     assert {entry.run_id for entry in reopened.runs()} == ids
     assert all(entry.count == 4 and entry.experiment is not None for entry in reopened.runs())
-    assert isinstance(reopened._index, sqlite3.Connection)
     reopened.close()

@@ -53,3 +53,31 @@ def test_the_page_shows_every_term(lang):
     assert not app.exception and not app.error
     shown = [element.value for element in app.get("markdown")]
     assert all(one.sentence in shown for one in glossary.terms(lang))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_first_mention_of_a_term_in_a_text_is_a_link_that_says_what_it_is(lang, monkeypatch):
+    monkeypatch.setattr(text, "language", lambda: lang)
+    code, encoder = (next(one for one in glossary.terms(lang) if one.id == name) for name in ("code", "encoder"))
+    written = glossary.linked(f"{code.name} {encoder.name} {code.name}")
+    assert written.count("](glossary?") == 2 and written.endswith(f" {code.name}")
+    assert written.startswith(f'[{code.name}](glossary?lang={lang}&term=code "{code.sentence}")')
+
+
+def test_an_autoencoder_is_no_encoder_and_formulas_code_and_links_stay_as_they_are(monkeypatch):
+    monkeypatch.setattr(text, "language", lambda: "en")
+    assert "term=autoencoder" in glossary.linked("Autoencoders.") and "term=encoder" not in glossary.linked("Autoencoders.")
+    for plain in ("$code$", "`code`", "[code](https://example.org)", "# code", "decoded, barcode"):
+        assert glossary.linked(plain) == plain
+    monkeypatch.setattr(text, "language", lambda: "zh-TW")
+    assert "term=autoencoder" in glossary.linked("自編碼器") and "term=code" not in glossary.linked("自編碼器")
+
+
+@pytest.mark.parametrize(("asked", "shown"), [("umap", "UMAP"), ("<script>", ""), ("", "")])
+def test_a_link_to_a_term_searches_for_it_and_an_unknown_one_for_nothing(asked, shown):
+    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=30)
+    app.run()
+    app.switch_page("../glossary.py")
+    app.query_params["lang"], app.query_params["term"] = "en", asked
+    app.run()
+    assert not app.exception and app.text_input[0].value == shown

@@ -5,6 +5,7 @@ import zipfile
 
 import streamlit as st
 
+from pages.ui import text
 from pages.ui.deployment import region
 from pages.ui.plot import three
 from pages.ui.text import t
@@ -63,7 +64,7 @@ def card(standing: TaskView, experiment: Experiment, run_id: str) -> str:
     return t(
         "deployment.card",
         run=run_id,
-        data=t(f"dataset.{experiment.dataset}.name"),
+        data=text.dataset(experiment.dataset),
         seed=str(experiment.seed),
         samples=experiment.samples,
         held_out=int(numbers["held_out"]),

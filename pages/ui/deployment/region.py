@@ -7,11 +7,11 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import errors, questions, text
-from pages.ui.deployment import charts, package, state
+from pages.ui.deployment import charts, menu, package, state
 from pages.ui.plot import three
 from pages.ui.text import duration, t
 from replearn_core import claims, tasks
-from replearn_core.applications.deployment import Model, bill, earnings, frontier, models_of, reaching, switches
+from replearn_core.applications.deployment import TOLERANCE, Model, bill, earnings, frontier, models_of, reaching, switches
 from replearn_core.engine import RunView, TaskView, wire
 
 POLL = 0.5  # seconds
@@ -31,6 +31,8 @@ def show(view: RunView) -> None:
     else:
         with st.container(border=True, key="deployment_invite"):
             st.markdown(t("deployment.invite"))
+    with errors.contained("deployment.menu"):
+        menu.show()
     with errors.contained("deployment.bill"):
         _bill(view)
         _against_scratch()
@@ -70,8 +72,21 @@ def _forms(standing: TaskView, view: RunView) -> None:
     st.dataframe(_table(numbers, models, best, labelled), hide_index=True, width="stretch", key="deployment_table")
     calls = len(standing.arrays[f"{models[0].name}.times_1"])
     st.caption(t("deployment.how", calls=calls, held_out=int(numbers["held_out"])))
+    _kept(numbers)
     for missing in [name for name in ("pruned", "low_rank") if f"{name}.quality" not in numbers]:
         st.caption(t("deployment.unchanged", form=name_of(missing)))
+
+
+def _kept(numbers: Mapping[str, float]) -> None:
+    """What a serving process keeps in memory, and whether ONNX Runtime gives the same answers."""
+    if "float32.process" in numbers and "onnx.process" in numbers:
+        sizes = {f"{one}_{what}": 1e-6 * numbers[f"{one}.{what}"] for one in ("float32", "onnx") for what in ("process", "grown")}
+        st.caption(t("deployment.processes", **sizes))
+    elif "onnx.difference" in numbers:
+        st.caption(t("deployment.no_processes"))
+    if (apart := numbers.get("onnx.difference")) is not None:
+        agrees = apart <= TOLERANCE
+        st.caption(t("deployment.agrees" if agrees else "deployment.disagrees", difference=apart, tolerance=TOLERANCE))
 
 
 def _said(models: list[Model], best: frozenset[str]) -> str:
@@ -104,6 +119,9 @@ def _table(numbers: Mapping[str, float], models: list[Model], best: frozenset[st
         t("deployment.column.parameters"): [f"{numbers[f'{one.name}.parameters']:,.0f}" for one in models],
         t("deployment.column.kb"): column("bytes", 1e-3),
         t("deployment.column.memory"): column("memory", 1e-3),
+        t("deployment.column.process"): [
+            three(1e-6 * numbers[key]) if (key := f"{one.name}.process") in numbers else "–" for one in models
+        ],
         t("deployment.column.operations"): [f"{numbers[f'{one.name}.operations']:,.0f}" for one in models],
         **{
             t("deployment.column.latency", p=p[1:], batch=batch): column(f"{p}_{batch}", 1e6)

@@ -6,6 +6,7 @@ from pages.ui import questions, session
 from pages.ui.address import Address
 from pages.ui.latent import asking
 from replearn_core import engine, tasks
+from replearn_core.applications.deployment import product
 from replearn_core.catalog import Knob
 from replearn_core.engine import RunView, TaskView
 from replearn_core.experiment import Problem
@@ -15,15 +16,15 @@ from replearn_core.presets import preset
 FORMS = ("pruned", "energy", "student")
 TERMS: dict[str, tuple[float, ...]] = {
     "traffic": tuple(10.0**power for power in range(3, 13)),
-    "budget": tuple(base * 10.0**power for power in range(-5, 0) for base in (1, 2, 5)),
+    "budget": product.BUDGETS,
     "price": (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
-    "revenue": tuple(10.0 ** (power / 2) for power in range(-20, 1)),
+    "revenue": product.REVENUES,
     "storage": (0.0, 0.01, 0.1, 1.0, 10.0, 100.0),
     "watts": (2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 100.0),
 }
 """The product's terms and the stops of their knobs: decisions a day, seconds, money a core-hour, money a correct decision, money
 a day for each megabyte of the model's file, watts of a busy core."""
-_USUAL = {"traffic": 1e8, "budget": 1e-2, "price": 0.05, "revenue": 1e-7, "storage": 0.0, "watts": 15.0}
+_USUAL = {**product.TERMS, "budget": product.BUDGET, "revenue": 1e-7, "watts": 15.0}
 
 
 def _options() -> dict[str, Option]:

@@ -15,8 +15,9 @@ import numpy as np
 from pages.ui import draft, session
 from pages.ui.latent import look as looks
 from pages.ui.latent.look import Look
+from pages.ui.own import sets as own_sets
 from pages.ui.runs import history
-from replearn_core import engine, tasks
+from replearn_core import catalog, engine, tasks
 from replearn_core.engine import Refused, RunView, TaskView
 from replearn_core.engine.lineage import recorded_epochs
 from replearn_core.experiment import Experiment, InvalidExperiment, Problem
@@ -160,7 +161,8 @@ def choices(view: RunView) -> dict[str, Experiment]:
     found = {view.run_id: view.experiment} if view.experiment else {}
     running = engine.current()
     for kept in running.store.runs(60) if running else ():
-        if kept.experiment is not None and kept.state not in ("damaged", "failed", "quarantined") and kept.count > 0:
+        shown = kept.state not in ("damaged", "failed", "quarantined") and kept.count > 0
+        if kept.experiment is not None and shown and own_sets.may_list(kept.experiment.dataset):
             found.setdefault(kept.run_id, kept.experiment)
     return found
 
@@ -250,6 +252,8 @@ def names_in(dataset: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return real.SETS[dataset].class_names, factors
     if dataset in manifolds.SHAPES:
         return manifolds.SHAPES[dataset][1], manifolds.SHAPES[dataset][2]
+    if catalog.is_own(dataset):
+        return own_sets.classes_of(dataset), ()
     known: dict[str, Any] = {
         "digits": (tuple(map(str, range(10))), ()),
         "sprites": (sprites.SHAPES, sprites.FACTORS),

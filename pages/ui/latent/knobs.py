@@ -5,10 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import runs, session, text
+from pages.ui import draft, runs, session, text
 from pages.ui.latent import asking
 from pages.ui.latent import look as looks
 from pages.ui.latent.look import KNOB, Look
+from pages.ui.own import door as own_door
 from pages.ui.text import t
 from replearn_core import tasks
 from replearn_core.engine import RunView
@@ -58,18 +59,20 @@ def _run(view: RunView) -> None:
     _choice("run", tuple(choices), lambda run_id: labels.get(run_id, run_id[:6]), view.run_id)
     if view.experiment is not None:
         st.caption(about(view))
+    now = view.experiment.dataset if view.experiment else ""
+    own_door.door("latent", draft.take_dataset, now, t("own.hint_latent"), to="pages/autoencoder.py")
 
 
 def run_label(run_id: str, experiment: Experiment) -> str:
     """`Undercomplete, 16 · Handwritten digits · a1b2c3`: what tells runs apart for a person."""
-    variant, data = t(f"variant.{runs.variant(experiment)}.name"), t(f"dataset.{experiment.dataset}.name")
+    variant, data = t(f"variant.{runs.variant(experiment)}.name"), text.dataset(experiment.dataset)
     return t("explorer.run_label", variant=variant, size=str(experiment.code_size), data=data, run=run_id[:6])
 
 
 def about(view: RunView) -> str:
     """What a narrow list cuts off."""
     assert view.experiment is not None
-    data, epoch = t(f"dataset.{view.experiment.dataset}.name"), view.experiment.epochs if view.live else int(runs.epoch_of(view))
+    data, epoch = text.dataset(view.experiment.dataset), view.experiment.epochs if view.live else int(runs.epoch_of(view))
     return t(
         "explorer.about_run",
         data=data,

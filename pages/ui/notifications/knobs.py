@@ -60,4 +60,6 @@ def _choice(name: str, option: Choice) -> None:
 
 def _label(name: str, one: str) -> str:
     label = t(f"notifications.{name}.{one}")
-    return t("controls.unavailable", name=label) if name == "dataset" and not tables.available(one) else label
+    if name != "dataset" or tables.available(one):
+        return label
+    return t("notifications.to_fetch" if tables.fetchable(one) else "controls.unavailable", name=label)

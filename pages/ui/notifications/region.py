@@ -11,6 +11,7 @@ from pages.ui.notifications import decide, own, show, state
 from pages.ui.notifications.state import Asked
 from pages.ui.text import duration, t
 from replearn_core import studies, tasks
+from replearn_core.applications.notifications import tables
 from replearn_core.properties import read_answer
 
 POLL = 1.0  # seconds
@@ -60,10 +61,14 @@ def _invite(asked: Asked) -> None:
             st.markdown(t(f"notifications.get.{dataset}"))
         elif asked.problem is not None:
             st.text(text.problem(asked.problem))
+            if asked.problem.key == "problem.dataset_unavailable":
+                st.markdown(t(f"notifications.get.{state.values()['dataset']}"))
         if asked.task is not None:
             st.markdown(t(f"notifications.invite.{state.part()}"))
             seconds = studies.estimated_seconds(state.STUDY[state.part()], asked.task.options)
             st.caption(t("properties.cost", seeds=int(float(asked.task.options["seeds"])), time=duration(seconds)))
+            if tables.fetchable(dataset := str(state.values()["dataset"])) and not tables.available(dataset):
+                st.caption(f":material/cloud_download: {t(f'notifications.fetch.{dataset}')}")
             questions.button(asked, "notifications_run_here")
     _source(str(state.values()["dataset"]))
 

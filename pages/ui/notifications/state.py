@@ -87,7 +87,7 @@ def question() -> Asked:
 
 def _missing(dataset: str) -> Problem | None:
     """Logs that are not here; the page says how to get them."""
-    return None if tables.available(dataset) else Problem(MISSING, "dataset", {"dataset": dataset})
+    return None if tables.available(dataset) or tables.fetchable(dataset) else Problem(MISSING, "dataset", {"dataset": dataset})
 
 
 def is_dark() -> bool:

@@ -4,10 +4,13 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import questions, scorecard, session, text
+from pages.ui import draft, questions, scorecard, session, text
+from pages.ui.own import door as own_door
+from pages.ui.own import sets as own_sets
 from pages.ui.properties import plane, state
 from pages.ui.properties.state import GROUPS, KNOB, Now
 from pages.ui.text import has, t
+from replearn_core import catalog
 from replearn_core.catalog import Knob
 from replearn_core.options import Choice, Option
 
@@ -85,6 +88,7 @@ def turn(shown: Now) -> None:
         return
     if shown.part == "scorecard":
         scorecard.choose(shown.run, state.choose_run)
+        own_door.door("latent", draft.take_dataset, own_sets.of_run(shown.run), t("own.hint_latent"), to="pages/autoencoder.py")
         return
     options, basic = state.known_options(shown.part), BASIC[shown.part]
     for name in basic:
@@ -105,9 +109,12 @@ def _knob(shown: Now, name: str, option: Option, *, basic: bool) -> None:
         state.take(name, session.get(key))
 
     if isinstance(option, Choice):
-        labels = {one: _choice(one) for one in option.values}
+        values = (*option.values, *own_sets.beside(option, str(value)))
+        labels = {one: _choice(one) for one in values}
         st.session_state[key] = value
-        st.selectbox(label, option.values, format_func=lambda one: labels.get(one, one), key=key, on_change=take, help=helped)
+        st.selectbox(label, values, format_func=lambda one: labels.get(one, one), key=key, on_change=take, help=helped)
+        if option.own:
+            own_door.door("properties", lambda chosen: state.take(name, chosen), str(value), t("own.hint_properties"))
         return
     assert isinstance(option, Knob)  # studies of the properties have nothing else
     number = int(value) if option.integer else float(value)
@@ -130,6 +137,8 @@ def _knob(shown: Now, name: str, option: Option, *, basic: bool) -> None:
 
 
 def _choice(name: str) -> str:
+    if catalog.is_own(name):
+        return text.dataset(name)
     for key in (f"dataset.{name}.name", f"network.{name}.name", f"activation.{name}.name", f"code.{name}.name"):
         if has(key):
             return t(key)

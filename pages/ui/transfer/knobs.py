@@ -1,10 +1,13 @@
 """The knobs of the transfer page: the part, its settings, and the learning-rate factors as bars that can be moved."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from pages.ui import questions, session, text
+from pages.ui.own import door as own_door
+from pages.ui.own import sets as own_sets
 from pages.ui.text import has, t
 from pages.ui.transfer import race, state
 from replearn_core.catalog import Knob
@@ -72,20 +75,25 @@ def _knob(name: str) -> None:
 def _most(name: str, option: Knob) -> float:
     """No more labels than the target has."""
     pair = state.ADDRESS.values.get("pair")
-    return pairs.SIDES[pairs.PAIRS[str(pair)].target].most if name == "per_class" and pair in pairs.PAIRS else option.high
+    return pairs.about(pairs.pair_of(str(pair)).target).most if name == "per_class" and pair in pairs.PAIR else option.high
 
 
 def _choice(name: str, option: Choice) -> None:
     group = "pair" if name in ("pair", "similar", "different") else name
-    labels = {one: _choice_label(group, one) for one in option.values}
-    state.ADDRESS.choice(name, option, labels)
+    value = str(state.ADDRESS.values[name])
+    offered = replace(option, values=(*option.values, *own_sets.beside(option, value)))
+    labels = {one: _choice_label(group, one) for one in offered.values}
+    state.ADDRESS.choice(name, offered, labels)
+    if option.own:
+        target = value.partition("_")[2]
+        own_door.door("transfer", lambda chosen: state.ADDRESS.take(name, option.own[0] + chosen), target, t("own.hint_transfer"))
     if group == "pair":
         _about_pair(str(state.ADDRESS.values[name]))
 
 
 def _choice_label(group: str, one: str) -> str:
     lacking = group == "pair" and pairs.missing(one)
-    label = t(f"transfer.{group}.{one}")
+    label = race.pair_name(one) if group == "pair" else t(f"transfer.{group}.{one}")
     return t("transfer.not_here", name=label) if lacking else label
 
 
@@ -95,7 +103,7 @@ def _about_pair(pair: str) -> None:
     if found is not None:
         st.caption(text.problem(found))
         return
-    shipped = pairs.PAIRS[pair].source in sources.SHIPPED
+    shipped = pairs.pair_of(pair).source in sources.SHIPPED
     st.caption(t("transfer.source_shipped" if shipped else "transfer.source_trained"))
 
 

@@ -7,12 +7,13 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import palette, plot
+from pages.ui import palette, plot, text
 from pages.ui.properties import figures as shared
 from pages.ui.properties.pick import one_of
 from pages.ui.text import t
 from pages.ui.transfer import figures
 from pages.ui.transfer.figures import Line
+from replearn_core import catalog
 from replearn_core.properties.study import interval
 from replearn_core.strategies import TRANSFERS, Phase, Transfer
 
@@ -21,6 +22,12 @@ AXES = ("epochs", "seconds", "parameters")
 
 def name_of(strategy: str) -> str:
     return t(f"transfer.strategy.{strategy}")
+
+
+def pair_name(pair: str) -> str:
+    """A pair as people call it; a visitor's own images after the source that they are the target of."""
+    source, _, target = pair.partition("_")
+    return t(f"own.pair_{source}", data=text.dataset(target)) if catalog.is_own(target) else t(f"transfer.pair.{pair}")
 
 
 def show(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:

@@ -82,7 +82,7 @@ def _in_the_way(name: str, task: tasks.Task) -> Problem | None:
     chosen = [settings.similar, settings.different] if name == "quadrant" else [settings.pair]  # type: ignore[attr-defined]
     for pair in chosen:
         found = pairs.problem(pair, 1)
-        source = pairs.PAIRS[pair].source
+        source = pairs.pair_of(pair).source
         if found is None and settings.source == "shipped" and source in sources.SHIPPED:  # type: ignore[attr-defined]
             found = sources.problem(source, settings.recipe)  # type: ignore[attr-defined]
         if found is not None:

@@ -8,4 +8,7 @@ from replearn_core.applications.deployment.decisions import Model, bill, earning
 FORMS = ("float32", "half", "pruned", "low_rank", "distilled", "onnx", "onnx_int8")
 """The model as it was trained, and its smaller or faster forms, in the order in which they are shown."""
 
-__all__ = ["FORMS", "Model", "bill", "earnings", "frontier", "models_of", "reaching", "switches"]
+TOLERANCE = 1e-4
+"""By so much an output of ONNX Runtime may differ from PyTorch's: both add float32 numbers, in another order."""
+
+__all__ = ["FORMS", "TOLERANCE", "Model", "bill", "earnings", "frontier", "models_of", "reaching", "switches"]

@@ -5,6 +5,7 @@ A model maps samples (B, D) to scores (B, classes); where the data has no labels
 
 import copy
 import io
+import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -263,11 +264,17 @@ def as_int8(onnx: bytes) -> bytes:
     """The same with 8-bit weights; activations are quantised as they come (dynamic quantisation)."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    logging.getLogger().addFilter(_without_advice)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "model.onnx", Path(folder) / "int8.onnx"
         source.write_bytes(onnx)
         quantize_dynamic(source, target, weight_type=QuantType.QInt8)
         return target.read_bytes()
+
+
+def _without_advice(record: logging.LogRecord) -> bool:
+    """onnxruntime advises to simplify the graph first, once a model; ours are simple already."""
+    return not str(record.msg).startswith("Please consider to run pre-processing")
 
 
 def onnx_runner(onnx: bytes) -> Callable[[Tensor], Tensor]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from replearn_core.applications.deployment import forms
+from replearn_core.applications.deployment import forms, resident
 from replearn_core.latent import Answer, Subject
 from replearn_core.networks import Autoencoder
 from replearn_core.properties.study import Tell, part, silent
@@ -29,7 +29,7 @@ class Form:
     file: bytes
     parameters: int
     operations: int
-    memory: int  # bytes of its weights as they are used
+    memory: int  # bytes of its weights as they are used, reckoned
 
 
 def measure(
@@ -40,7 +40,8 @@ def measure(
     pruned: the share of weights that are dropped. energy: the share of each weight matrix's squared norm that a low rank keeps.
     student: width of the distilled model's hidden layer as a share of the model's widest. rounds: of timing. again: which try.
     Numbers `<form>.<measure>`: quality, bytes, parameters, operations, memory, p50_1 … p99_64 (seconds), throughput (samples a
-    second in batches of 64), difference (largest from the float32 model's answer). Arrays: `<form>.times_1` and `_64` (calls,)
+    second in batches of 64), process and grown (bytes of a fresh process that serves it; of float32 and the ONNX forms, and where
+    the system tells), difference (largest from the float32 model's answer). Arrays: `<form>.times_1` and `_64` (calls,)
     float32 seconds; `onnx` and `onnx_int8` (bytes,) uint8, the files.
     """
     torch.set_num_threads(1)
@@ -59,7 +60,9 @@ def measure(
             f"{form.name}.memory": float(form.memory),
             f"{form.name}.difference": float((form.run(x[:256]) - reference).abs().max()),
         }
-    times = _timed(found, x, rounds, part(on_progress, 0.4, 1.0), numbers)
+    numbers |= _processes(found, s)
+    on_progress(0.5)
+    times = _timed(found, x, rounds, part(on_progress, 0.5, 1.0), numbers)
     files = {form.name: np.frombuffer(form.file, np.uint8) for form in found if form.name.startswith("onnx")}
     return Answer({**times, **files}, numbers)
 
@@ -95,6 +98,18 @@ def _torch_form(name: str, model: nn.Module, width: int) -> Form:
 
     file = forms.file_of(model)
     return Form(name, run, file, forms.parameters_of(model), forms.operations_of(model, width), len(file))
+
+
+def _processes(found: list[Form], s: Subject) -> dict[str, float]:
+    """What serving takes in memory: PyTorch's process for the model as trained, ONNX Runtime's for its two forms."""
+    numbers = {}
+    for form in found:
+        if form.name != "float32" and not form.name.startswith("onnx"):
+            continue
+        told = resident.serving(form.file, s.experiment.data.size, s.experiment.as_json() if form.name == "float32" else "")
+        if told is not None:
+            numbers |= {f"{form.name}.process": float(told[0]), f"{form.name}.grown": float(told[1])}
+    return numbers
 
 
 def _timed(found: list[Form], x: Tensor, rounds: int, tell: Tell, numbers: dict[str, float]) -> dict[str, np.ndarray]:

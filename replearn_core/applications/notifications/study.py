@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from replearn_core.applications.notifications import csvfile, measures, models, policy, simulator, tables
-from replearn_core.properties.study import Finding, Settings, Study, Tell, difference, finding, finished, interval, silent
+from replearn_core.properties.study import Finding, Settings, Study, Tell, difference, finding, finished, interval, part, silent
 
 SETS = ("simulator", "kdd", "push_2019", "push_2020")
 MOST_MAPPED = 60  # users or levels on a map
@@ -83,7 +83,7 @@ def run_clicks(settings: Clicks, *, tell: Tell = silent, log: tables.Log | None 
 
     found, given = Found(settings), log
     total = settings.seeds * (len(models.FAMILIES) + 1)
-    real = given if settings.dataset == "simulator" else tables.load(settings.dataset)
+    real = given if settings.dataset == "simulator" else tables.load(settings.dataset, part(tell, 0.0, 0.01))
     with threadpool_limits(1):
         for place, seed in enumerate(settings.each_seed):
             world = simulator.world(settings.users, settings.days, settings.fatigue, seed) if real is None else None

@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from replearn_core.applications.notifications import csvfile, simulator
+from replearn_core.applications.notifications import csvfile, openml, simulator
 from replearn_core.applications.notifications.measures import auc
-from replearn_core.datasets import Unavailable
+from replearn_core.datasets import Unavailable, download
+from replearn_core.properties.study import Tell, silent
 
 FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -187,15 +188,26 @@ def available(name: str) -> bool:
     return name not in FILES or _path(name) is not None
 
 
+def fetchable(name: str) -> bool:
+    """Whether a set that is not here can be fetched when it is needed."""
+    return name == "kdd"
+
+
 def _path(name: str) -> Path | None:
+    """The file in REPLEARN_DATA, else the copy that was fetched before."""
     folder = os.environ.get("REPLEARN_DATA")
-    path = Path(folder).expanduser() / FILES[name][0] if folder else None
-    return path if path is not None and path.is_file() else None
+    paths = [Path(folder).expanduser() / FILES[name][0]] if folder else []
+    return next((path for path in (*paths, *([openml.kept()] if fetchable(name) else [])) if path.is_file()), None)
 
 
-def raw(name: str) -> csvfile.Table:
-    """A real set as it lies in its file. Raises Unavailable."""
+def raw(name: str, tell: Tell = silent) -> csvfile.Table:
+    """A real set as it lies in its file; fetched first where it can be, with `tell` for how far that is. Raises Unavailable."""
     path = _path(name)
+    if path is None and fetchable(name):
+        try:
+            path = openml.fetch(lambda done, _: tell(min(1.0, done / (openml.MEGABYTES * 1e6))))
+        except (download.Failed, OSError) as error:
+            raise Unavailable(name, "download", FILES[name]) from error
     if path is None:
         raise Unavailable(name, "missing", FILES[name])
     try:
@@ -205,9 +217,9 @@ def raw(name: str) -> csvfile.Table:
         raise Unavailable(name, "damaged", FILES[name]) from error
 
 
-def load(name: str) -> Log:
+def load(name: str, tell: Tell = silent) -> Log:
     """A real set as a log: kdd, push_2019 or push_2020. Raises Unavailable."""
-    table = raw(name)
+    table = raw(name, tell)
     outcome, good = OUTCOMES[name]
     clicked = np.array([text == good for text in table.columns[outcome].texts], np.uint8)[codes_of(table, outcome)]
     aside = {outcome, *LEAKS[name]}

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -167,10 +168,74 @@ def test_a_fitting_that_is_stopped_leaves_nothing_and_lets_the_next_begin():
 
 def test_a_set_that_is_not_here_says_which_file_it_needs(monkeypatch, tmp_path):
     monkeypatch.setenv("REPLEARN_DATA", str(tmp_path))
-    assert not tables.available("kdd") and tables.available("simulator")
+    assert not tables.available("push_2019") and not tables.fetchable("push_2019") and tables.available("simulator")
     with pytest.raises(Unavailable) as missing:
+        tables.load("push_2019")
+    assert missing.value.files == tables.FILES["push_2019"] and missing.value.reason == "missing"
+
+
+STAND_IN = """
+    import os, pathlib, time
+    import pandas
+
+    def fetch_openml(data_id, as_frame, parser):
+        folder = pathlib.Path(os.environ["SCIKIT_LEARN_DATA"], "openml", "openml.org")
+        folder.mkdir(parents=True)
+        (folder / "part").write_bytes(bytes(750_000))
+        time.sleep(0.6)
+        from replearn_core.applications.notifications import openml
+        count = openml.ROWS
+        {behaviour}
+        rows = range(count)
+        frame = pandas.DataFrame({{one: [place % 97 for place in rows] for one in openml.COLUMNS}})
+        frame["click"] = pandas.Categorical([str(int(place % 6 == 0)) for place in rows])
+        frame["user_id"] = pandas.Categorical([str(place % 5_000) for place in rows])
+        class Bunch: pass
+        bunch = Bunch()
+        bunch.frame = frame[sorted(frame)]
+        return bunch
+"""
+
+
+@pytest.fixture
+def openml_is(monkeypatch, tmp_path):
+    """Let a package called sklearn stand for the network, for the child process alone, and behave in this way."""
+
+    def standing(behaviour: str = "pass") -> None:
+        package = tmp_path / "stand_in" / "sklearn" / "datasets"
+        package.mkdir(parents=True, exist_ok=True)
+        (package.parent / "__init__.py").write_text("")
+        (package / "__init__.py").write_text(textwrap.dedent(STAND_IN).format(behaviour=behaviour))
+
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "stand_in"))
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "home"))
+    monkeypatch.delenv("REPLEARN_DATA", raising=False)
+    return standing
+
+
+def test_the_click_log_is_fetched_once_with_progress_and_read_like_the_file(openml_is):
+    openml_is()
+    assert not tables.available("kdd") and tables.fetchable("kdd")
+    shares: list[float] = []
+    log = tables.load("kdd", shares.append)
+    assert len(log) == 39_948 and log.clicked.sum() == 39_948 // 6 and log.users_known
+    assert "impression" not in {*log.categories, *log.numbers}
+    assert 0.5 in shares
+    openml_is("raise SystemExit('no second download')")
+    assert tables.available("kdd") and len(tables.load("kdd")) == len(log)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    ["raise OSError('network is unreachable')", "count = 3"],
+    ids=["no network", "another table"],
+)
+def test_a_click_log_that_cannot_be_fetched_is_told_and_leaves_nothing(openml_is, tmp_path, behaviour):
+    openml_is(behaviour)
+    with pytest.raises(Unavailable) as found:
         tables.load("kdd")
-    assert missing.value.files == tables.FILES["kdd"]
+    assert found.value.reason == "download" and found.value.files == tables.FILES["kdd"]
+    assert not tables.available("kdd") and not list(tmp_path.rglob("*.csv.gz"))
 
 
 def test_a_damaged_set_is_told_as_such(monkeypatch, tmp_path):

@@ -50,9 +50,13 @@ class FilmRun:
 
 @dataclass(frozen=True)
 class FilmState:
-    """`epoch`: the moment at which the visitor has stopped; None = the film follows the newest moment."""
+    """`epoch`: the moment at which the visitor has stopped; None = the film follows the newest moment.
+
+    `ready`: the browser has painted the first picture, or knows that there is none.
+    """
 
     epoch: float | None
+    ready: bool = False
 
 
 def joined_modules() -> str:
@@ -99,9 +103,10 @@ def film(
         "heard": valid_epoch((st.session_state.get(key) or {}).get("epoch", start)),
         "palette": palette.for_browser(),
     }
+    default = {"epoch": start, "ready": False}
     # In a list: Streamlit looks for data frames in a dictionary, and imports pandas to do so, half a second at the first visit.
-    result = _COMPONENT(key=key, data=[data], default={"epoch": start}, on_epoch_change=on_change or _nothing)
-    return FilmState(valid_epoch(result.epoch))
+    result = _COMPONENT(key=key, data=[data], default=default, on_epoch_change=on_change or _nothing, on_ready_change=_nothing)
+    return FilmState(valid_epoch(result.epoch), result.ready is True)
 
 
 def valid_epoch(value: object) -> float | None:

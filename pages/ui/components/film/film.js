@@ -67,6 +67,7 @@ class FilmPlayer {
   take({ data: [data], setStateValue }) {
     for (const section of Object.values(this.sections)) section.height = section.grid.offsetHeight || section.height;
     this.tell = (epoch) => setStateValue("epoch", epoch);
+    this.ready = () => setStateValue("ready", true);
     Object.assign(this, { texts: data.texts, view: data.view, palette: data.palette, key: data.key });
     const before = this.runs.filter((run) => !run.pinned).map((run) => run.id);
     this.runs = data.runs;
@@ -106,10 +107,18 @@ class FilmPlayer {
     const heard = [film.moments.length, film.state, film.position, film.secondsLeft, film.offline, film.restarts].join();
     if (heard === film.heard) return; // most answers of a long epoch bring nothing new
     film.heard = heard;
+    this.#sayReady();
     if (film.moments.length === 0 && this.clock.epoch !== null && !this.runs.some(({ id }) => this.#film(id).moments.length)) {
       this.clock.epoch = null; // the only run began again from nothing
     }
     this.changed();
+  }
+
+  /** Once, when the first picture has been painted, or there is none to wait for: what stands below the film may load now. */
+  #sayReady() {
+    if (this.saidReady) return;
+    this.saidReady = true;
+    requestAnimationFrame(() => setTimeout(() => this.ready()));
   }
 
   #film(id) {

@@ -1,0 +1,90 @@
+"""A process with limits for a stranger's bytes: `ask` starts it, `serve` is what it does, and it ends with its answer.
+
+`python -m MODULE WHAT` reads bytes from standard input and answers a JSON header and bytes. Processor time, memory and open files
+are limited, no file can be written, and at most WORKERS of them run at a time on a server. Nothing heavy is imported here.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from replearn_core.experiment import Problem
+from replearn_core.own.refusal import Refused
+
+WORKERS = 2
+PATIENCE = 10.0  # seconds until a free place
+_ROOT = Path(__file__).resolve().parents[2]
+_free = threading.BoundedSemaphore(WORKERS)
+
+log = logging.getLogger(__name__)
+
+
+def ask(module: str, what: str, data: bytes, seconds: int) -> tuple[dict[str, Any], bytes]:
+    """What the module's `serve` answers to these bytes. Raises Refused, in the child's words or for time and memory.
+
+    seconds: of processor time, as the child sets it for itself; on the clock it may take six times as long.
+    """
+    if not _free.acquire(timeout=PATIENCE):
+        raise Refused("problem.uploads_busy", seconds=round(PATIENCE))
+    try:
+        command = [sys.executable, "-m", module, what]
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
+        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        limit, env = 6 * seconds, kept | threads
+        done = subprocess.run(command, input=data, capture_output=True, timeout=limit, cwd=_ROOT, env=env, check=False)
+    except subprocess.TimeoutExpired:
+        raise Refused("problem.zip_slow", seconds=seconds) from None
+    finally:
+        _free.release()
+    out = done.stdout
+    size = int.from_bytes(out[:8], "little")
+    if done.returncode or len(out) < 8 + size or not size:
+        log.warning("reading a file ended with code %s: %s", done.returncode, done.stderr[-500:].decode(errors="replace"))
+        raise Refused("problem.zip_slow", seconds=seconds)
+    header = json.loads(out[8 : 8 + size])
+    if "problem" in header:
+        key, setting, numbers = header["problem"]
+        refused = Refused(key, setting)
+        refused.problem = Problem(key, setting, numbers)
+        raise refused
+    return header, out[8 + size :]
+
+
+# ---- inside the process ----
+
+
+def serve(answer: Callable[[bytes], tuple[Mapping[str, Any], bytes]], seconds: int, megabytes: int) -> None:
+    """Standard input → answer → standard output, within the limits. megabytes: of address space, which counts libraries too."""
+    limit(seconds, megabytes * 2**20)
+    data = sys.stdin.buffer.read()
+    try:
+        header, body = answer(data)
+    except Refused as refused:
+        problem = refused.problem
+        header, body = {"problem": [problem.key, problem.setting, dict(problem.numbers)]}, b""
+    head = json.dumps(header).encode()
+    sys.stdout.buffer.write(len(head).to_bytes(8, "little") + head)
+    sys.stdout.buffer.write(body)
+
+
+def limit(seconds: int, memory: int) -> None:
+    """Processor seconds, memory, open files, and no byte written to any file; systems without such limits have the timeout."""
+    try:
+        import resource
+    except ImportError:
+        return
+    os.nice(10)
+    for name, most in (
+        ("RLIMIT_CPU", seconds),
+        ("RLIMIT_AS", memory),
+        ("RLIMIT_FSIZE", 0),
+        ("RLIMIT_NOFILE", 256),
+        ("RLIMIT_CORE", 0),
+    ):
+        resource.setrlimit(getattr(resource, name), (most, most))
