@@ -43,6 +43,7 @@ assets: $(VENV)/.app  ## train the runs that come with the app
 	PYTHONPATH=. $(VENV)/bin/python assets/pretrained/make.py
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python assets/pretrained/transfer/make.py
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python assets/pretrained/malware/make.py
+	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python assets/home/make.py
 
 claims: $(VENV)/.app  ## run every claim's experiment over its seeds and keep what came out; ONLY=C4 for one
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m replearn_core claims $(ONLY)

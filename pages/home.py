@@ -1,10 +1,12 @@
 """The first page: what this is, a network seen learning, and the ways into the lab."""
 
+import html
 from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import draft, live, menu, runs
+from pages.ui import draft, live, menu, runs, search, visits
+from pages.ui.api import BASE
 from pages.ui.components.film import FilmRun, film
 from pages.ui.text import t
 
@@ -33,12 +35,21 @@ with st.container(key="home"):
 
 # ---- the field as a map: every part of the lecture is a page ----
 with st.container(key="home_map"):
-    st.markdown(f"#### {t('home.map')}")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="home_map_head"):
+        st.markdown(f"#### {t('home.map')}")
+        st.page_link(str(HERE / "lessons.py"), label=t("home.lessons"), icon=":material/school:")
+    search.show()
     with st.container(key="home_pages"):
         for name in MAP:
             with st.container(border=True, key=f"home_page_{name}"):
-                st.page_link(
-                    str(HERE / f"{name}.py"), label=f"**{t(f'home.part.{name}.name')}**", icon=f":material/{menu.ICONS[name]}:"
+                heading, mark = (
+                    t(f"home.part.{name}.name"),
+                    f" :small[:gray[:material/check: {t('home.seen')}]]" * visits.seen(name),
                 )
+                icon = f":material/{menu.ICONS[name]}:"
+                st.page_link(str(HERE / f"{name}.py"), label=f"**{heading}**{mark}", icon=icon)
+                picture = f"{BASE}/api/pictures/{name}.webp"
+                alt = html.escape(t(f"home.part.{name}.picture"), quote=True)
+                st.html(f'<div class="moving" role="img" aria-label="{alt}" style="background-image: url({picture})"></div>')
                 st.markdown(t(f"home.part.{name}.asks"))
                 st.caption(t(f"home.part.{name}.claims"))

@@ -33,6 +33,7 @@ class Neighbours:
         self.live = 1  # servers, this one included
         self._index, self._prepare, self._problem = index, prepare, problem
         self._prepared = self._known = self._revived = False
+        self._said = ""  # why the database did not answer last
         self._seen: dict[str, tuple[int, float]] = {}  # server → (its count, when that was new here, monotonic seconds)
         self._ending = threading.Event()
         self.attend()
@@ -48,14 +49,15 @@ class Neighbours:
             self._revived |= not self._index.beat(self.server, self.busy) and self._known
             self._known = True
             self._look()
-            self.lost = False
+            self.lost, self._said = False, ""
         except SQLAlchemyError as error:
             self.lose(error)
 
     def lose(self, error: Exception) -> None:
         """The database does not answer. What was seen of the others says nothing any more."""
-        if not self.lost or not self._prepared:
-            log.warning("the index of runs cannot be reached: %s", str(error).splitlines()[0])
+        said, self._said = self._said, str(error).splitlines()[0]
+        if said != self._said:
+            log.warning("the index of runs cannot be reached: %s", self._said)
         self.lost = True
         self._seen.clear()
 

@@ -189,8 +189,8 @@ class Store:
         optimizer: bytes = b"",
         metrics: Mapping[str, float] | None = None,
         problem: Problem | None = None,
-    ) -> None:
-        """Keep a run that has ended, then make room where the quota is passed."""
+    ) -> bool:
+        """Keep a run that has ended, then make room where the quota is passed. False where it was deleted while it ran."""
         run_id = experiment.id
         with self._saying():  # without the lock: compressing and syncing take a while, and pages read the index meanwhile
             write_run(self.storage.below(run_id), experiment, events, weights, optimizer, metrics)
@@ -209,9 +209,11 @@ class Store:
             )
             if self._neighbours is not None:
                 self._index.unwant(run_id)
-            if self._index.row(run_id) is None:  # it was deleted meanwhile, by another server perhaps
+            if self._index.row(run_id) is None:
                 self.storage.remove(run_id)
+                return False
             self._evict()
+            return True
 
     def keep_state(self, run_id: str, weights: bytes, optimizer: bytes, epoch: int) -> None:
         """Keep the state of an earlier epoch for a continuation."""

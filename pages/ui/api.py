@@ -7,11 +7,12 @@ import json
 import re
 import threading
 from collections import OrderedDict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from streamlit import get_option
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from replearn_core.engine import RunView
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+PICTURES = Path(__file__).resolve().parents[2] / "assets" / "home"
 MEMORY = 24 * 2**20  # bytes of encoded films; thirty viewers of one run cost one encoding
 MAX_SINCE = 1_000_000
 
@@ -144,6 +146,14 @@ def _bytes(content: bytes | None, otherwise: str = "missing", kind: str = "appli
     return Response(content, 200, HEADERS, kind)
 
 
+async def picture(request: Request) -> Response:
+    """GET /api/pictures/{page}.webp: the home page's strip of moving pictures."""
+    name = request.path_params["name"]
+    if name not in {path.name for path in PICTURES.glob("*.webp")}:
+        return _bytes(None)
+    return FileResponse(PICTURES / name, headers={"Cache-Control": "public, max-age=3600"})
+
+
 async def health(_: Request) -> JSONResponse:
     """GET /healthz: 200 while pages can be served. `engine` says whether runs would be accepted, and if not, why."""
     running = await run_in_threadpool(engine.current)
@@ -161,5 +171,6 @@ ROUTES = [
     Route(BASE + "/api/runs/{run_id}/weights", weights),
     Route(BASE + "/api/runs/{run_id}/experiment", experiment),
     Route(BASE + "/api/tasks/{task_id}/result", result),
+    Route(BASE + "/api/pictures/{name}", picture),
     Route(BASE + "/healthz", health),
 ]

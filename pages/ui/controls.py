@@ -303,7 +303,8 @@ def _named(group: str) -> Callable[[str], str]:
 
 def _dataset_label(name: str, missing: bool) -> str:
     label = text.dataset(name)
-    return t("controls.unavailable", name=label) if missing else label
+    key = "own.left" if catalog.is_own(name) else "controls.unavailable"
+    return t(key, name=label) if missing else label
 
 
 def _entry(group: str, names: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ if str(ROOT) not in sys.path:  # AppTest and uvicorn from another folder know on
 
 import streamlit as st  # noqa: E402
 
-from pages.ui import errors, menu, palette, session, text  # noqa: E402
+from pages.ui import errors, menu, palette, session, text, visits  # noqa: E402
 from pages.ui.lessons import frame  # noqa: E402
 from pages.ui.text import t  # noqa: E402
 
@@ -28,6 +28,7 @@ def main() -> None:
     page = st.navigation(_pages(), position="top")
     _header(page)
     name = page.url_path or "home"
+    visits.note(name)
     with frame.around(name), errors.contained(name):
         page.run()
     st.caption(t("app.footer"))

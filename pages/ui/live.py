@@ -172,4 +172,5 @@ def foot(view: RunView) -> None:
         )
         + "  \n"
         + t("figure.foot_sample", n=started[-1].test_samples)
+        + (" " + t("own.cells") if data.kind == "points" and data.size > 3 else "")
     )

@@ -233,8 +233,8 @@ class Books:
         return view
 
     def _still(self, view: RunView) -> bool:
-        """Whether a remembered run is as it was: another server may have begun it again."""
-        if self.store.neighbours is None or view.state in ("finished", "diverged"):
+        """Whether a remembered run is as it was: another server may have begun it again, or deleted it."""
+        if self.store.neighbours is None:
             return True
         kept = self.store.kept(view.run_id)
         return kept is not None and (kept.state, kept.count) == (view.state, view.count)

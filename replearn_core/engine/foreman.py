@@ -205,10 +205,10 @@ class Foreman:
             self._keep_task(run_id, job, result or {}, problem)
             return
         view = RunView(run_id, job.experiment, "failed", None, None, job.restarts, problem)
-        kept = True
+        kept = there = True
         try:
             view, files = self._outcome(view, job, result, problem)
-            self.books.store.write(job.experiment, view.events, view.state, problem=view.problem, **files)
+            there = self.books.store.write(job.experiment, view.events, view.state, problem=view.problem, **files)
         except StoreUnavailable as error:
             log.error("run %s could not be kept: %s", run_id, error)
             kept = False
@@ -217,6 +217,8 @@ class Foreman:
             view = RunView(run_id, job.experiment, "failed", problem=Problem("problem.run_failed", "", {"error": run_id[:8]}))
             kept = False
         self.books.end(run_id, view, kept)
+        if not there:
+            self.books.forget(run_id)
         if job.again:
             self._resubmit(job)
         self.dask.wake.set()

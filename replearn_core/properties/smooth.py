@@ -101,8 +101,9 @@ def run_smooth(settings: Smooth, *, tell: Tell = silent) -> Study:
             codes, train_codes = encoded(network, data.x_test), encoded(network, data.x_train)
             accuracy = measures.linear_probe(train_codes[:1000], data.y_train[:1000], codes, data.y_test)
             values.setdefault(f"{name}.probe", []).append(accuracy)
-            x = data.x_test[:64].reshape(64, -1)
-            values.setdefault(f"{name}.jacobian", []).append(measures.mean_jacobian_norm(network.encode, x))
+            x = data.x_test[:64]
+            norm = measures.mean_jacobian_norm(network.encode, x.reshape(len(x), -1))
+            values.setdefault(f"{name}.jacobian", []).append(norm)
             values.setdefault(f"{name}.error", []).append(_error(network, data.x_test, codes))
         if seed == settings.first_seed:
             arrays |= paths(spaces, data.x_test, walked)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from replearn_core import catalog
 from replearn_core.experiment import Experiment, InvalidExperiment, problems_of
-from replearn_core.options import Choice, checked
+from replearn_core.options import Choice, checked, refusal
 
 if TYPE_CHECKING:
     from replearn_core.datasets import Dataset
@@ -30,6 +31,7 @@ watch. It is called only when it is time to show something again, so it may take
 
 CONFIDENCE = 0.95
 LEAST_SEEDS, MOST_SEEDS = 5, 20
+LEAST_OWN = 200  # of a visitor's own images to train on, for a study
 CARRIED = "study"  # the array of an answer that has the study's words and intervals, as JSON in bytes
 
 Seeds = Annotated[int, Field(ge=LEAST_SEEDS, le=MOST_SEEDS)]
@@ -65,7 +67,10 @@ class Pictures(Settings):
     @field_validator("dataset")
     @classmethod
     def _offered(cls, value: str) -> str:
-        return str(checked(cls.model_fields["dataset"].metadata[0], value))
+        name = str(checked(cls.model_fields["dataset"].metadata[0], value))
+        if catalog.is_own(name) and (found := catalog.dataset(name).train_size) < LEAST_OWN:
+            raise refusal("problem.own_study_small", "dataset", count=found, limit=LEAST_OWN)
+        return name
 
     def experiment(self, seed: int, **fields: Any) -> Experiment:
         """An experiment on these pictures; `fields` say the rest. Raises InvalidExperiment."""

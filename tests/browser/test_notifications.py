@@ -34,6 +34,18 @@ def test_a_bad_file_is_refused_in_words_and_a_good_one_shows_its_columns(visit, 
     expect(page.locator(".st-key-notifications_fit button")).to_be_enabled()
 
 
+def test_a_file_of_ones_own_comes_to_its_result_with_nothing_broken(visit, server):
+    page = visit(f"{server.address}/notifications?part=own")
+    rows = "".join(f"u{place % 40},a{place % 7},{place * place % 5 == 0:d},{place % 24}\n" for place in range(1_200))
+    page.locator(".st-key-notifications_file input[type=file]").set_input_files(
+        {"name": "own.csv", "mimeType": "text/csv", "buffer": f"user,app,clicked,hour\n{rows}".encode()}
+    )
+    page.locator(".st-key-notifications_fit button").click()
+    expect(page.locator(".st-key-notifications_download")).to_be_visible()
+    expect(page.locator(".st-key-notifications_kept")).to_be_visible()
+    assert page.get_by_test_id("stAlert").count() == 0
+
+
 def test_a_phone_never_scrolls_sideways(visit, server):
     page = visit(f"{server.address}/notifications", lang="zh-TW", viewport={"width": 390, "height": 844})
     expect(page.locator(".st-key-notifications_run button")).to_be_visible()

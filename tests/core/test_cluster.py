@@ -1,13 +1,15 @@
 """The engine on a cluster that others started: `dask scheduler` and two plain `dask worker`, by command, on loopback."""
 
 import time
+from pathlib import Path
 
-from replearn_core.engine import cluster
+from replearn_core.engine import cluster, hub
 from replearn_core.engine.engine import Engine
 from replearn_core.experiment import Experiment
 from replearn_core.store import Store
 
 WAIT = 120.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def until(condition):
@@ -44,3 +46,16 @@ def test_without_a_scheduler_the_engine_says_so_and_pages_stay_readable(tmp_path
         assert engine.watch("a" * 32).state == "missing"
     finally:
         engine.close()
+
+
+def test_schedulers_started_by_hand_get_the_settings_that_ours_gets():
+    import yaml
+
+    def flat(tree, before=""):
+        for name, value in tree.items():
+            if isinstance(value, dict):
+                yield from flat(value, f"{before}{name}.")
+            else:
+                yield before + name, value
+
+    assert dict(flat(yaml.safe_load((ROOT / "deploy" / "dask.yaml").read_text("utf-8")))) == hub.SETTINGS

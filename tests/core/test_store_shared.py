@@ -204,7 +204,7 @@ def test_a_run_that_another_server_deleted_meanwhile_leaves_no_files(shared):
     one, two = shared(), shared()
     one.enter(experiment())
     two.delete(experiment().id)
-    one.write(experiment(), (Finished(2, 0.5, {}),), "finished", metrics={"l0": 1.0})
+    assert one.write(experiment(), (Finished(2, 0.5, {}),), "finished", metrics={"l0": 1.0}) is False
     assert one.kept(experiment().id) is None and one.storage.folders() == []
 
 

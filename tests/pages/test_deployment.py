@@ -132,7 +132,9 @@ def test_the_package_holds_the_model_its_card_and_a_script_that_compiles():
 
 
 def test_powers_of_ten_read_as_such():
-    assert knobs.power_of_ten(1e8) == "10⁸" and knobs.power_of_ten(1e12) == "10¹²"
+    assert knobs.power_of_ten(1e8) == "10⁸" and knobs.power_of_ten(1e12) == "10¹²" and knobs.power_of_ten(1e-7) == "10⁻⁷"
+    assert knobs.small(1e-7) == "10⁻⁷" and knobs.small(10**-7.5) == "3.2 × 10⁻⁸" and knobs.small(9.96e-5) == "10⁻⁴"
+    assert knobs.shown("revenue", 1e-7) == "US$ 10⁻⁷" and region.money(-2e-5) == "−US$ 2 × 10⁻⁵"
 
 
 def test_the_question_is_the_tasks_own_options():

@@ -67,9 +67,17 @@ def test_what_a_link_says_wrongly_is_told_and_the_page_stands(query, told):
 
 def test_a_set_that_is_not_here_is_said_to_be_missing_and_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("REPLEARN_DATA", str(tmp_path))
-    app = opened(dataset="kdd")
-    assert text.said("en", "notifications.get.kdd") in shown(app)
+    app = opened(dataset="push_2019")
+    assert text.said("en", "notifications.get.push_2019") in shown(app)
     assert app.button(key="notifications_run").disabled
+
+
+def test_a_set_that_can_be_fetched_is_said_to_be_fetched_by_the_press(monkeypatch, tmp_path):
+    monkeypatch.setenv("REPLEARN_DATA", str(tmp_path))
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+    app = opened(dataset="kdd")
+    assert any(text.said("en", "notifications.fetch.kdd") in line for line in shown(app))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -10,7 +10,7 @@ from pages.ui.text import t
 from replearn_core.applications.deployment import FORMS, Model, earnings
 
 CONFIG = {"displayModeBar": False}
-BESIDE = ("bottom center", "top center", "bottom right", "top left")  # of a bubble, in turn, for neighbours' sake
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon")  # of the forms, for those who see no hue
 HUES = ("blue", "sky", "orange", "yellow", "green", "vermilion", "purple")
 
 
@@ -27,20 +27,19 @@ def trade_off(models: Sequence[Model], best: frozenset[str], labelled: bool, rev
         go.Scatter(
             x=[1e6 * one.seconds],
             y=[100 * one.quality],
-            mode="markers+text",
-            text=[t(f"deployment.form.{one.name}")],
-            textposition=BESIDE[place % len(BESIDE)],
+            mode="markers",
             name=t(f"deployment.form.{one.name}"),
             cliponaxis=False,
             marker={
                 "size": 12 + 36 * (one.size / largest) ** 0.5,
                 "color": colour(one.name, dark),
+                "symbol": SYMBOLS[FORMS.index(one.name) % len(SYMBOLS)],
                 "opacity": 0.85,
                 "line": {"width": 2 if one.name in best else 0, "color": ring},
             },
             hovertemplate=said.format(name=t(f"deployment.form.{one.name}"), size=one.size / 1e3),
         )
-        for place, one in enumerate(sorted(models, key=lambda one: one.seconds))
+        for one in sorted(models, key=lambda one: one.seconds)
     ]
     title = t("deployment.column.accuracy" if labelled else "deployment.column.explained")
     values = [100 * one.quality for one in models]
@@ -54,12 +53,12 @@ def trade_off(models: Sequence[Model], best: frozenset[str], labelled: bool, rev
         f"{title} (%)",
         revision,
         y_axis=axis,
-        showlegend=False,
+        legend_itemsizing="constant",
         hovermode="closest",
         xaxis_type="log",
         xaxis_tickvals=[base * 10.0**power for power in range(-1, 6) for base in (1, 2, 5)],
         xaxis_range=[float(np.log10(min(times) / 1.5)), float(np.log10(max(times) * 1.5))],
-        height=380,
+        height=420,
     )
 
 

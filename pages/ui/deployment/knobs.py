@@ -7,7 +7,6 @@ import streamlit as st
 from pages.ui import questions, session, text
 from pages.ui.deployment import state
 from pages.ui.latent import asking, knobs
-from pages.ui.plot import three
 from pages.ui.text import t
 from replearn_core.engine import RunView
 
@@ -46,12 +45,21 @@ def shown(name: str, value: float) -> str:
         return t("deployment.unit.a_day", n=f"{value:,.0f}" if value < 1e6 else power_of_ten(value))
     if name == "watts":
         return t("deployment.unit.watt", n=f"{value:g}")
-    return t("deployment.unit.dollar", n=f"{value:g}" if value >= 0.001 or not value else three(value))
+    return t("deployment.unit.dollar", n=f"{value:g}" if value >= 0.001 or not value else small(value))
 
 
 def power_of_ten(value: float) -> str:
     """`10⁸`."""
-    return "10" + str(round(math.log10(value))).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return "10" + str(round(math.log10(value))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def small(value: float) -> str:
+    """A positive number below a thousandth, as a person writes it: `3.2 × 10⁻⁸`, `10⁻⁷`."""
+    power = math.floor(math.log10(value) + 1e-9)
+    digits = f"{value / 10.0**power:.2g}"
+    if digits == "10":  # rounded up
+        digits, power = "1", power + 1
+    return power_of_ten(10.0**power) if digits == "1" else f"{digits} × {power_of_ten(10.0**power)}"
 
 
 def _run(view: RunView) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import text
-from pages.ui.deployment import state
+from pages.ui.deployment import knobs, state
 from pages.ui.plot import three
 from pages.ui.text import duration, t
 from replearn_core import claims
@@ -41,7 +41,9 @@ def _verdict(halves: list[tuple[product.Half, product.Half]], picks: list[tuple[
 
 def money(value: float) -> str:
     """Dollars a day, with a sign."""
-    return f"{'−' if value < 0 else '+'}US$ {three(abs(value))}"
+    size = abs(value)
+    shown = f"{size:,.0f}" if size >= 1_000 else knobs.small(size) if 0 < size < 1e-3 else three(size)
+    return f"{'−' if value < 0 else '+'}US$ {shown}"
 
 
 def _table(

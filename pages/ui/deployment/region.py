@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui import errors, questions, text
 from pages.ui.deployment import charts, menu, package, state
+from pages.ui.deployment.knobs import small
 from pages.ui.plot import three
 from pages.ui.text import duration, t
 from replearn_core import claims, tasks
@@ -171,7 +172,8 @@ def money(value: float) -> str:
     """Dollars, three digits."""
     sign = "−" if value < 0 else ""
     size = abs(value)
-    return f"{sign}US$ {size:,.0f}" if size >= 1_000 else f"{sign}US$ {three(size)}"
+    shown = f"{size:,.0f}" if size >= 1_000 else small(size) if 0 < size < 1e-3 else three(size)
+    return f"{sign}US$ {shown}"
 
 
 # ---- training's bill ----

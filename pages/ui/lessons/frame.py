@@ -12,15 +12,15 @@ from pages.ui.lessons import progress
 
 @contextmanager
 def around(page: str) -> Iterator[None]:
-    """The guide stands before the page and is drawn after it, since it reads what the page shows. page: its name in the address."""
+    """The guide stands before the page and is ended after it, since it reads what the page shows. page: as in the address."""
     address_bar.arrive()
     kept = st.container(key="memory_place")
     if "lesson" in st.query_params and page != "lessons":
         from pages.ui.lessons import guide  # with what it reads; pages without a lesson need none of it
 
-        into = guide.place()
+        rest = guide.place(page)
         yield
-        guide.fill(into, page)
+        rest()
     else:
         yield
     with kept:

@@ -1,11 +1,11 @@
-"""The guide beside a page while its address carries a lesson: question, guess, the visitor's own result against it, why, next step.
+"""The guide beside a page while its address carries a lesson: question, guess, the visitor's own result, why, next step.
 
-The entry script makes the `place` before the page is drawn and calls `fill` after it, so that the guide reads what the page shows.
+`place` begins it before the page is drawn, and ends it after, since then it can read what the page shows.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -21,34 +21,28 @@ UNDECIDED = "lessons.undecided"  # the step whose button was pressed without a c
 LIST = views.path("lessons")
 
 
-def underway() -> bool:
-    """Whether the address names a lesson."""
-    return "lesson" in st.query_params
-
-
-def place() -> st.delta_generator.DeltaGenerator | None:
-    """Where the guide will stand."""
-    if not underway():
-        return None
+def place(view: str) -> Callable[[], None]:
+    """Begin the guide above the page `view`: what to do here, at once. What this returns draws the rest, once the page stands."""
     st.html(ASSETS / "css" / "lessons.css")
-    return st.container(key="guide")
-
-
-def fill(into: st.delta_generator.DeltaGenerator | None, view: str) -> None:
-    """Draw it, once the page `view` has been drawn."""
-    if into is None or not underway():
-        return
-    with into, errors.contained("lesson"):
-        lesson = lessons(text.language()).get(st.query_params["lesson"])
-        step = _step_no(lesson)
+    lesson = lessons(text.language()).get(st.query_params["lesson"])
+    step = _step_no(lesson)
+    with st.container(key="guide"), errors.contained("lesson"):
         if lesson is None or step is None:
             _unknown(lesson)
         elif view != lesson.steps[step - 1].view:
             _other_page(lesson, step)
         else:
             progress.visit(lesson.id, step)
-            _step(lesson, step)
-    _show_address(view)
+            _head(lesson, step)
+            into = st.container(key="guide_rest")
+            return lambda: _fill(into, lesson, step)
+    return lambda: None
+
+
+def _fill(into: st.delta_generator.DeltaGenerator, lesson: Lesson, step: int) -> None:
+    with into, errors.contained("lesson"):
+        _step(lesson, step)
+    _show_address(lesson.steps[step - 1].view)
 
 
 def _show_address(view: str) -> None:
@@ -120,8 +114,6 @@ def _step(lesson: Lesson, n: int) -> None:
     step = lesson.steps[n - 1]
     result = results.read(lesson, step, step.ask) if step.ask else None
     guess = progress.of(lesson.id).guessed(n) if step.ask else None
-    _head(lesson, n)
-    st.markdown(step.text)
     if step.ask is None or result is None:
         progress.finish(lesson.id, n, right=False)
     elif guess is None:
@@ -130,7 +122,8 @@ def _step(lesson: Lesson, n: int) -> None:
         _compare(lesson, n, step, step.ask, guess, result)
     else:
         _wait(lesson, n, step, step.ask, guess, result)
-    _style(step, covered=guess is None and result is not None and result.state == "ready" and step.view != "evidence")
+    known = guess is None and result is not None and result.state == "ready"
+    _style(step, covered=known and not (step.ask and _claim(step.ask) and step.view != "evidence"))
     now = progress.of(lesson.id)
     if n == len(lesson.steps) and n in now.done:
         _end(lesson)
@@ -142,6 +135,7 @@ def _head(lesson: Lesson, n: int) -> None:
         st.caption(t("guide.step", lesson=lesson.title, n=n, all=len(lesson.steps)))
     st.progress(n / len(lesson.steps))
     st.markdown(f"##### {lesson.steps[n - 1].title}")
+    st.markdown(lesson.steps[n - 1].text)
 
 
 def _ask(lesson: Lesson, n: int, step: Step, ask: Ask, result: Result) -> None:
@@ -269,12 +263,20 @@ def _foot(lesson: Lesson, n: int, ready: bool) -> None:
                  "guide_next" if ready else "guide_skip")  # fmt: skip
 
 
+def _claim(ask: Ask | None) -> str:
+    """The claim whose evidence is asked about, else ""."""
+    kind, _, rest = ask.result.partition(":") if ask else ("", "", "")
+    return rest.partition(":")[0] if kind == "evidence" else ""
+
+
 def _style(step: Step, covered: bool) -> None:
     """An outline around what the step names; and a result that is there before the guess stays covered until then."""
     rules = [f"{views.selector(step.view, one, step.knobs)} {{ outline: 2px solid var(--lab-accent); outline-offset: 4px; "
              "border-radius: 8px }" for one in step.highlight]  # fmt: skip
+    if step.view == "evidence" and step.ask:  # of all the cards only the one that the step is about
+        rules.append(f':has(> [class*="st-key-evidence_C"]):not(:has(> .st-key-evidence_{_claim(step.ask)})) {{ display: none }}')
     if covered:
-        box = f".st-key-{views.picture(step.view)}"
+        box = f".st-key-{views.picture(step.view) if step.view != 'evidence' else f'evidence_{_claim(step.ask)}'}"
         line = palette.theme(st.context.theme.type == "dark").hairline
         rules.append(
             f"{box} {{ border: 1px dashed {line}; border-radius: 8px; position: relative; max-height: 70vh; overflow: clip }}"

@@ -59,10 +59,10 @@ class BadLesson(ValueError):
 class Ask:
     """What is asked before the step's run, and where the visitor's own answer is read.
 
-    result: `run:<measure>`, `study:<finding>`, `evidence:<claim>:<finding>`, `page:<number>`. where: numbers that tell findings of
-    one name apart. against: an earlier step; the result is then the relative change from it. choices with bounds: the value's place
-    among the bounds is the choice; without bounds the finding's side of zero is. guess: lowest, highest and step of a number, which
-    is right within `near`. times: the number asked for is so many times the result. unit: of that number.
+    result: `run:<measure>`, `study:<finding>`, `mean:<a study's measure>`, `evidence:<claim>:<finding>`. where: numbers that tell
+    findings of one name apart. against: an earlier step; the result is then the relative change from it. choices with bounds: the
+    value's place among the bounds is the choice; without bounds the finding's side of zero is. guess: lowest, highest and step of
+    a number, which is right within `near`. times: the number asked for is so many times the result. unit: of that number.
     """
 
     result: str

@@ -1,4 +1,4 @@
-"""How far a visitor is in the lessons: guesses and finished steps, kept in the session and by `memory` in the visitor's browser."""
+"""How far a visitor is in the lessons: guesses and steps done, kept in the session and by `memory` in the visitor's browser."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

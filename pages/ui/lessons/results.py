@@ -3,6 +3,7 @@
 `read` says how it stands and, once it is there, all numbers that the lesson's words may name.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -10,7 +11,7 @@ from typing import Any
 
 from pages.ui import draft, runs
 from pages.ui.lessons import views
-from pages.ui.lessons.lesson import SIDES, Ask, Lesson, Step
+from pages.ui.lessons.lesson import Ask, Lesson, Step
 from pages.ui.questions import Asked, press
 from replearn_core import claims
 from replearn_core.engine import RunView
@@ -18,6 +19,7 @@ from replearn_core.experiment import Experiment, Problem
 from replearn_core.options import checked
 from replearn_core.properties import read_answer
 
+MOST_LOGARITHM = 30.0
 OWN = ("view", "panel")  # parameters of the lab that are no settings of a run
 
 
@@ -149,8 +151,8 @@ def _of_study(lesson: Lesson, step: Step, ask: Ask, name: str) -> Result:
 
 
 def told(answer: Mapping[str, Any], ask: Ask, name: str) -> tuple[float, str, dict[str, float]]:
-    """(the number asked for, its choice, all numbers for the words) of what a study's answer carries. KeyError where it has no such
-    finding or mean."""
+    """(the number asked for, its choice, all numbers for the words) of what a study's answer carries. KeyError where it has none
+    of this name."""
     means = {measure.replace(".", "_"): one[0] for measure, one in answer["summary"].items()}
     settings = {key: one for key, one in answer["settings"].items() if isinstance(one, (int, float))}
     numbers, side = {**settings, **means}, ""
@@ -185,9 +187,9 @@ def _of_evidence(lesson: Lesson, step: Step, ask: Ask, name: str) -> Result:
 
 
 def with_percent(numbers: Mapping[str, float]) -> dict[str, float]:
-    """`explained` as `explained_percent` too, so that words can say which they mean; and `effect` without its sign."""
-    both = dict(numbers) | {f"{name}_percent": 100 * value for name, value in numbers.items()}
-    return both | {f"{name}_size": abs(both[name]) for name in ("effect", "effect_percent", "change_percent") if name in both}
-
-
-assert SIDES  # outcomes of a study without bounds
+    """The numbers for the words: `explained` also as `explained_percent`; an effect also without its sign, and where it may be a
+    logarithm as the `factor` (natural) or the `power` (of ten) that it means."""
+    said = dict(numbers) | {f"{name}_percent": 100 * value for name, value in numbers.items()}
+    said |= {f"{name}_size": abs(said[name]) for name in ("effect", "effect_percent", "change_percent") if name in said}
+    effect = said.get("effect", math.inf)
+    return said | ({"factor": math.exp(effect), "power": 10**effect} if abs(effect) < MOST_LOGARITHM else {})

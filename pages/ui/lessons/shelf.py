@@ -1,4 +1,4 @@
-"""The list of lessons: a card each, with its question, its length, its claims, and how far this visitor is. Called by lessons.py."""
+"""The list of lessons: a card each with its question, length and claims, and how far this visitor is. Called by lessons.py."""
 
 import streamlit as st
 
@@ -11,6 +11,11 @@ from pages.ui.text import t
 
 def show() -> None:
     known, so_far = lessons(text.language()), progress.everything()
+    asked = st.query_params.get("lesson")
+    if asked is not None and asked not in known:
+        with st.container(border=True, key="lessons_unknown", horizontal=True, vertical_alignment="center"):
+            st.markdown(":material/info:", width="content")
+            st.text(t("lessons.unknown", name=asked[:40]))
     finished = [name for name, one in known.items() if _done(one, so_far.get(name, Progress()))]
     with st.container(key="lessons_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(t("lessons.how"))

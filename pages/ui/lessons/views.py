@@ -1,6 +1,6 @@
 """The pages that a lesson can drive: which knobs each has, with which values, and where they are on screen.
 
-A knob is a parameter of the page's address. Pages are asked by their own checks; their modules are imported when a lesson needs them.
+A knob is a parameter of the page's address, checked as the page does. Pages' modules are imported when a lesson needs them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,15 +10,15 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from replearn_core.catalog import Knob
-from replearn_core.options import Choice, Option, checked
+from replearn_core.options import Choice, Option, Several, checked
 
 PAGES = Path(__file__).resolve().parents[2]
 PANELS: Mapping[str, tuple[str, ...]] = {
     "autoencoder": ("train", "tool_six", "tool_pin", "film", "headline", "panel", "view", "formula", "lab_notes"),
     "latent": ("latent_picture", "latent_notes"),
-    "properties": ("properties_picture", "properties_answer"),
-    "pretraining": ("properties_picture", "pretraining_answer"),
-    "transfer": ("properties_picture", "transfer_answer"),
+    "properties": ("properties_picture", "properties_answer", "properties_run"),
+    "pretraining": ("properties_picture", "pretraining_answer", "pretraining_run"),
+    "transfer": ("properties_picture", "transfer_answer", "transfer_run"),
     "malware": ("properties_picture", "malware_answer"),
     "notifications": ("properties_picture", "notifications_answer"),
     "deployment": ("deployment_measure", "deployment_picture"),
@@ -115,8 +115,9 @@ def _latent() -> dict[str, Option]:
     from replearn_core import tasks
 
     shown = {option.name: option for option in tasks.KINDS["map"].options if option.name in look.DEFAULTS}
-    choices = {"view": look.VIEWS, "panel": look.PANELS, "of": look.OF, "colour": look.COLOURS, "maps": look.MAPS}
-    return shown | {name: Choice(name, values, values[0]) for name, values in choices.items()}
+    choices = {"view": look.VIEWS, "panel": look.PANELS, "of": look.OF, "colour": look.COLOURS}
+    several = {"maps": Several(look.MAPS, "maps", look.MAPS[0])}
+    return shown | {name: Choice(name, values, values[0]) for name, values in choices.items()} | several
 
 
 def _deployment() -> dict[str, Option]:

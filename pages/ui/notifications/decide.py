@@ -163,7 +163,7 @@ def logged(arrays: Mapping[str, np.ndarray], family: str, place: int) -> None:
         high=three(float(own.band[place, 1])),
         value=three(float(own.y[place])),
     )
-    show.headline(said)
+    show.headline(said, "notifications_kept")
     st.markdown(f"##### {t('notifications.chart.logged')}")
     charts.lines(
         drawn,

@@ -167,6 +167,9 @@ def _working() -> None:
     share = running[1].share
     st.progress(min(share, 1.0), text=t("properties.working", percent=round(100 * share)))
     st.button(t("properties.stop"), key="notifications_fit_stop", icon=":material/stop:", on_click=_give_up)
+    if arrays := running[1].so_far():
+        with errors.contained("notifications.own.so_far"):
+            show.so_far("clicks", arrays)
 
 
 def _give_up() -> None:

@@ -28,8 +28,9 @@ def words(arrays: Arrays, key: str) -> Any:
     return json.loads(arrays[key].tobytes()) if key in arrays else None
 
 
-def headline(sentence: str) -> None:
-    with st.container(border=True, key="notifications_answer"):
+def headline(sentence: str, key: str = "notifications_answer") -> None:
+    """key: of its own where a page has two."""
+    with st.container(border=True, key=key):
         st.markdown(f"**{sentence}**")
 
 

@@ -33,7 +33,7 @@ def door(page: str, use: Callable[[str], None], now: str = "", hint: str = "", t
     pressed = st.button(
         t("own.open"), icon=":material/upload_file:", key=f"own_open_{page}", type="tertiary", help=t("own.open_help")
     )
-    if catalog.is_own(now):
+    if catalog.is_own(now) and kept.there(now):
         visit.hold(now)
         st.caption(t("own.lives", minutes=round(kept.GONE / 60), hours=round(kept.LONGEST / 3600)))
     if pressed:
@@ -46,13 +46,14 @@ def _dialog(page: str, use: Callable[[str], None], hint: str, to: str) -> None:
         if to and done == "used":
             st.switch_page(to)
         st.rerun()  # which closes the dialog and draws the page with what was chosen
+    if not session.get(FILE):
+        session.put(READ, None)
+        session.put(LOOKED, None)
     _mine(page, use)
     if len(sets.brought()) >= sets.MOST and _asked_for() is None:
         st.caption(t("own.most", limit=sets.MOST))
     file = st.file_uploader(t("own.file"), key=FILE, max_upload_size=worker.LIMIT // 2**20, help=t("own.file_help"))
     if file is None:
-        session.put(READ, None)
-        session.put(LOOKED, None)
         _invite(hint)
         return
     data = file.getvalue()
@@ -61,14 +62,17 @@ def _dialog(page: str, use: Callable[[str], None], hint: str, to: str) -> None:
         said(read)
     elif read is not None:
         show.preview(read.facts)
-        st.button(
-            t(f"own.use_{page}"),
-            key="own_use",
-            type="primary",
-            icon=":material/check:",
-            on_click=_use,
-            args=(use, read.name),
-        )
+        with st.container(horizontal=True, vertical_alignment="center", key="own_read"):
+            _buttons(page, use, read.name, "")
+
+
+def _buttons(page: str, use: Callable[[str], None], name: str, place: str) -> None:
+    """What can be done with a set. place: makes the keys of one list's buttons differ; "" for the one just read."""
+    kind: Any = "secondary" if place else "primary"
+    label = t(f"own.use_{page}")
+    st.button(label, key=f"own_use{place}", type=kind, icon=":material/check:", on_click=_use, args=(use, name))
+    take_home(name, place or "read")
+    st.button(t("own.delete"), key=f"own_delete{place}", icon=":material/delete:", on_click=_drop, args=(name,))
 
 
 def _use(use: Callable[[str], None], name: str) -> None:
@@ -119,9 +123,7 @@ def _mine(page: str, use: Callable[[str], None]) -> None:
             with st.container(gap=None, width="stretch"):
                 st.text(one.title)
                 st.caption(sets.about(one.name))
-            st.button(t(f"own.use_{page}"), key=f"own_use_{place}", on_click=_use, args=(use, one.name))
-            take_home(one.name, str(place))
-            st.button(t("own.delete"), key=f"own_delete_{place}", icon=":material/delete:", on_click=_drop, args=(one.name,))
+            _buttons(page, use, one.name, f"_{place}")
 
 
 def take_home(name: str, place: str) -> None:

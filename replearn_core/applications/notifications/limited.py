@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +27,8 @@ READ_SECONDS = 15.0
 FIT_SECONDS = 240  # of processor time
 MOST_DATA = 3 * 2**30  # bytes that a fitting may write to
 MOST_ANSWER = 20 * 2**20
-ANSWER, SHARE, PROBLEM = "answer.npz", "share", "refused.json"
+ANSWER, SO_FAR, SHARE, PROBLEM = "answer.npz", "so_far.npz", "share", "refused.json"
+SHOWN_EVERY = 1.0  # seconds between two looks at what there is so far
 ROOT = Path(__file__).resolve().parents[3]
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,14 @@ class Fitting:
             return float((Path(self._folder.name) / SHARE).read_text() or 0)
         except (OSError, ValueError):
             return 0.0
+
+    def so_far(self) -> dict[str, np.ndarray] | None:
+        """The arrays of what there is so far, or None before there is any."""
+        try:
+            with np.load(Path(self._folder.name) / SO_FAR) as kept:
+                return {name: kept[name] for name in kept.files}
+        except (OSError, ValueError):
+            return None
 
     def result(self) -> dict[str, Any] | None:
         """None while it works; {"arrays": …} or {"problem": [key, numbers]} once it has ended; then nothing is left of it."""
@@ -164,18 +174,28 @@ def main() -> None:
 
     torch.set_num_threads(1)
 
+    shown = 0.0
+
     def tell(share: float, partial: Any = None) -> None:
+        nonlocal shown
         (folder / SHARE).write_text(f"{share:.3f}")
+        if partial is not None and time.monotonic() > shown + SHOWN_EVERY:
+            _kept(folder, SO_FAR, partial()[0])
+            shown = time.monotonic()
 
     try:
         found = tables.own(data, asked["roles"])
         tell(0.02)
         answer = study.run_clicks(study.Clicks.from_values(asked["settings"]), tell=tell, log=found)
-        arrays: dict[str, Any] = answer.answer()[0]
-        np.savez(folder / "unfinished.npz", **arrays)
-        (folder / "unfinished.npz").rename(folder / ANSWER)
+        _kept(folder, ANSWER, answer.answer()[0])
     except csvfile.Refusal as refused:
         (folder / PROBLEM).write_text(json.dumps([refused.key, refused.numbers]))
+
+
+def _kept(folder: Path, name: str, arrays: Mapping[str, Any]) -> None:
+    """Write arrays so that nobody sees half of them."""
+    np.savez(folder / "unfinished.npz", **arrays)
+    (folder / "unfinished.npz").rename(folder / name)
 
 
 if __name__ == "__main__":
