@@ -227,13 +227,13 @@ def whiskers(intervals: list[tuple[float, float, float]]) -> Image.Image:
     """Intervals (low, middle, high) in -1 … 1 above and below a line at zero, from left to right."""
     frame = empty()
     pen = ImageDraw.Draw(frame)
-    zero = HEIGHT * 0.72
+    zero = HEIGHT / 2
     pen.line((MARGIN, zero, WIDTH - MARGIN, zero), fill=GREY, width=2)
     for place, (low, middle, high) in enumerate(intervals):
         x = 2 * MARGIN + place * (WIDTH - 4 * MARGIN) / 25
         ends = [zero - value * (zero - MARGIN) for value in (low, middle, high)]
         colour = TEAL if low > 0 else ORANGE if high < 0 else GREY
-        pen.line((x, min(ends[0], HEIGHT - 4), x, ends[2]), fill=colour, width=4)
+        pen.line((x, ends[0], x, ends[2]), fill=colour, width=4)
         pen.ellipse((x - 6, ends[1] - 6, x + 6, ends[1] + 6), fill=colour)
     return frame
 

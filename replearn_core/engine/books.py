@@ -258,7 +258,7 @@ class Books:
         if job.key != key:  # tried again there
             job.begin_anew()
             job.key, job.restarts, job.stream.behind = key, 0, True
-        job.state = kept.state
+        job.state = RUNNING if job.events else kept.state  # what it said may be quicker than the index
         return job
 
     def catch_up(self, job: Job, attempt: str, since: int, data: bytes) -> None:
@@ -267,6 +267,7 @@ class Books:
             if job.attempt != attempt:
                 job.attempt, job.stream, job.events, job.heard = attempt, Stream(), [], time.monotonic()
             job.events += job.stream.feed(since, data)
+            job.state = RUNNING
             self.changed.notify_all()
 
     def remember(self, view: RunView) -> None:
@@ -349,6 +350,7 @@ class Books:
                 job.loading = (done, total)
             else:
                 job.events += job.stream.feed(message["at"], message["data"])
+            job.state = RUNNING
             self.changed.notify_all()
 
     def worker_lost(self, keys: Sequence[str]) -> None:

@@ -1,0 +1,340 @@
+"""A run as one zip that another installation opens: settings, history, weights and measures, with all runs that it continues.
+
+`packed` makes one from a store; `opened` reads bytes that nobody vouches for and raises `Refused` and nothing else; `keep` puts what
+was read into a store. Hashes tell a changed file; a run that was brought is marked as such, for nobody here saw it trained.
+"""
+
+import io
+import json
+import platform
+import re
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from replearn_core import catalog
+from replearn_core import weights as safe
+from replearn_core.experiment import Experiment, InvalidExperiment
+from replearn_core.folder import Damaged, Run, read_run
+from replearn_core.own.refusal import Refused
+from replearn_core.own.zips import BROKEN, check_directory, check_names
+from replearn_core.store import Store
+
+FORMAT, VERSION = "replearn-bundle", 1
+LIMIT = 20 * 2**20  # bytes of a bundle: what the server takes as an upload
+UNPACKED = 96 * 2**20
+PICTURES = 64 * 2**20  # bytes of all frames of one run, unpacked
+MOST_RUNS = 51
+MARK = "brought.json"  # in the folder of a run that came with a bundle
+_RUN = r"[0-9a-f]{32}"
+_STATE = re.compile(r"(?:weights|optimizer)(?:-(\d{1,6}))?\.safetensors")
+_NAME = re.compile(rf"runs/({_RUN})/(experiment\.json|events\.jsonl|metrics\.json|frames\.npz|{_STATE.pattern})")
+_NEEDED = ("experiment.json", "events.jsonl", "frames.npz", "metrics.json", "weights.safetensors")
+_SOFTWARE = ("torch", "numpy", "scikit-learn", "streamlit")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a bundle: `run` as read, its files as bytes."""
+
+    run: Run
+    files: Mapping[str, bytes]
+
+    @property
+    def run_id(self) -> str:
+        return self.run.experiment.id
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """members: from the first ancestor to the run itself. software: with what it was trained, for people to read."""
+
+    members: tuple[Member, ...]
+    made: str
+    software: Mapping[str, str]
+
+    @property
+    def run_id(self) -> str:
+        return self.members[-1].run_id
+
+
+# ---- making one ----
+
+
+def packed(store: Store, lineage: Sequence[tuple[str, int | None]]) -> bytes:
+    """The bundle of a finished run. lineage: as `Engine.lineage` gives it. Raises Refused."""
+    files: dict[str, bytes] = {}
+    for run_id, epoch in lineage:
+        folder = store.folder(run_id)
+        if folder is None:
+            raise Refused("problem.bundle_chain", file=run_id[:8])
+        wanted = [*_NEEDED, "optimizer.safetensors"]
+        wanted += [] if epoch is None else [f"weights-{epoch}.safetensors", f"optimizer-{epoch}.safetensors"]
+        try:
+            found = {name: data for name in wanted if (data := folder.read(name, most=UNPACKED))}
+        except OSError:
+            raise Refused("problem.bundle_damaged", file=run_id[:8]) from None
+        if missing := [name for name in _NEEDED if name not in found]:
+            raise Refused("problem.bundle_missing", file=f"{run_id[:8]}/{missing[0]}")
+        if catalog.is_own(Experiment.from_json(found["experiment.json"].decode()).dataset):
+            raise Refused("problem.bundle_own")
+        files |= {f"runs/{run_id}/{name}": data for name, data in found.items()}
+    for without in ("", "optimizer"):  # the optimiser's state is only needed to go on training exactly
+        chosen = {name: data for name, data in files.items() if not without or f"/{without}" not in name}
+        made = _zipped(chosen, [run_id for run_id, _ in lineage])
+        if len(made) <= LIMIT:
+            return made
+    raise Refused("problem.bundle_large", megabytes=len(made) / 2**20, limit=LIMIT // 2**20)
+
+
+def _zipped(files: Mapping[str, bytes], runs: Sequence[str]) -> bytes:
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "runs": list(runs),
+        "made": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "software": software(),
+        "files": {name: {"sha256": sha256(data).hexdigest(), "bytes": len(data)} for name, data in sorted(files.items())},
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", json.dumps(manifest, indent=1))
+        for name, data in sorted(files.items()):
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def software() -> dict[str, str]:
+    """What is installed here, by name; nothing is imported for it."""
+    found = {"python": platform.python_version()}
+    for name in _SOFTWARE:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+# ---- reading one ----
+
+
+def opened(data: bytes) -> Bundle:
+    """Everything is checked: names, sizes, hashes, settings, weights, and that the runs belong together. Raises Refused."""
+    if len(data) > LIMIT:
+        raise Refused("problem.bundle_large", megabytes=len(data) / 2**20, limit=LIMIT // 2**20)
+    contents = _unpacked(data)
+    manifest = _manifest(contents.pop("manifest.json", None))
+    _check_files(manifest["files"], contents)
+    members = tuple(_member(run_id, contents) for run_id in manifest["runs"])
+    if any(name.split("/")[1] not in manifest["runs"] for name in contents):
+        raise Refused("problem.bundle_chain", file="manifest.json")
+    _check_chain(members)
+    return Bundle(members, manifest["made"], manifest["software"])
+
+
+def _unpacked(data: bytes) -> dict[str, bytes]:
+    """Member → bytes, counted while they are read: what a header promises is not believed."""
+    most = 1 + MOST_RUNS * 9
+    check_directory(data, most, 200 * most)
+    left, contents = UNPACKED, {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            check_names(members, most)
+            for member in members:
+                if member.filename != "manifest.json" and not _NAME.fullmatch(member.filename):
+                    raise Refused("problem.bundle_strange", file=member.filename[:80])
+                with archive.open(member) as stream:
+                    contents[member.filename] = stream.read(left + 1)
+                left -= len(contents[member.filename])
+                if left < 0:
+                    raise Refused("problem.bundle_bomb", limit=UNPACKED // 2**20)
+    except Refused:
+        raise
+    except BROKEN:
+        raise Refused("problem.zip_damaged", "zip") from None
+    return contents
+
+
+def _manifest(data: bytes | None) -> dict[str, Any]:
+    """runs, files, made and software, of the right types. A newer version is told before anything else of it is looked at."""
+    if data is None:
+        raise Refused("problem.bundle_none")
+    try:
+        said = json.loads(data) if len(data) < 2**20 else None
+    except (ValueError, RecursionError):
+        raise Refused("problem.bundle_manifest") from None
+    if not isinstance(said, dict) or said.get("format") != FORMAT:
+        raise Refused("problem.bundle_none")
+    if type(said.get("version")) is not int or said["version"] < 1:
+        raise Refused("problem.bundle_manifest")
+    if said["version"] > VERSION:
+        raise Refused("problem.bundle_newer", version=min(said["version"], 10**9), ours=VERSION)
+    runs, files, installed = said.get("runs"), said.get("files"), said.get("software")
+    good = isinstance(runs, list) and 1 <= len(runs) <= MOST_RUNS and all(_is_id(one) for one in runs)
+    if not good or len(set(runs)) < len(runs) or not isinstance(files, dict):
+        raise Refused("problem.bundle_manifest")
+    shown = {str(name)[:40]: str(one)[:40] for name, one in installed.items()} if isinstance(installed, dict) else {}
+    return {"runs": runs, "files": files, "made": str(said.get("made", ""))[:40], "software": shown}
+
+
+def _is_id(one: object) -> bool:
+    return isinstance(one, str) and re.fullmatch(_RUN, one) is not None
+
+
+def _check_files(said: Mapping[str, Any], contents: Mapping[str, bytes]) -> None:
+    """Each file as the manifest has it, and none more or less."""
+    for name in sorted(said.keys() ^ contents.keys()):
+        raise Refused("problem.bundle_strange" if name in contents else "problem.bundle_missing", file=str(name)[:80])
+    for name, data in contents.items():
+        about = said[name]
+        if not isinstance(about, dict) or about.get("sha256") != sha256(data).hexdigest():
+            changed = "problem.bundle_weights" if "/weights" in name else "problem.bundle_changed"
+            raise Refused(changed, file=name[:80])
+
+
+def _member(run_id: str, contents: Mapping[str, bytes]) -> Member:
+    before = f"runs/{run_id}/"
+    files = {name.removeprefix(before): data for name, data in contents.items() if name.startswith(before)}
+    for name in _NEEDED:
+        if name not in files:
+            raise Refused("problem.bundle_missing", file=before + name)
+    run = _read(run_id, files)
+    if run.experiment.id != run_id:
+        raise Refused("problem.bundle_changed", file=f"{before}experiment.json")
+    if catalog.is_own(run.experiment.dataset):
+        raise Refused("problem.bundle_own")
+    for name, data in files.items():
+        if state := _STATE.fullmatch(name):
+            _check_state(run, name, data, int(state[1]) if state[1] else None)
+    return Member(run, files)
+
+
+def _read(run_id: str, files: Mapping[str, bytes]) -> Run:
+    try:
+        Experiment.from_json(files["experiment.json"].decode())
+    except InvalidExperiment as error:
+        first = error.problems[0]
+        raise Refused(first.key, first.setting, **first.numbers) from None
+    except UnicodeDecodeError:
+        raise Refused("problem.bundle_changed", file=f"runs/{run_id}/experiment.json") from None
+    try:
+        with zipfile.ZipFile(io.BytesIO(files["frames.npz"])) as frames:
+            check_directory(files["frames.npz"], 60_000, 12 * 2**20)
+            if sum(one.file_size for one in frames.infolist()) > PICTURES:
+                raise Refused("problem.bundle_bomb", limit=PICTURES // 2**20)
+    except Refused as refused:
+        if refused.problem.key != "problem.zip_empty":  # a run without pictures: points in many dimensions
+            raise
+    except BROKEN:
+        raise Refused("problem.bundle_damaged", file=f"runs/{run_id}/frames.npz") from None
+    with tempfile.TemporaryDirectory(prefix="replearn-bundle-") as folder:
+        for name in _NEEDED[:4]:
+            (Path(folder) / name).write_bytes(files[name])
+        try:
+            return read_run(Path(folder))
+        except Damaged as damaged:
+            raise Refused("problem.bundle_damaged", file=f"runs/{run_id}/{damaged.problem.numbers['file']}") from None
+
+
+def _check_state(run: Run, name: str, data: bytes, epoch: int | None) -> None:
+    """Weights: exactly this experiment's tensors, finite, of this run. The optimiser's: finite, of this run."""
+    run_id = run.experiment.id
+    try:
+        expected = shapes(run.experiment) if name.startswith("weights") else None
+        safe.read(data, expected, run_id=run_id)
+        found = safe.epoch_of(data)
+    except safe.WeightsError as error:
+        raise Refused(error.problem.key, "weights", **error.problem.numbers) from None
+    if found is None or (epoch is not None and found != epoch):
+        raise Refused("problem.bundle_weights", file=f"runs/{run_id}/{name}")
+
+
+def _check_chain(members: Sequence[Member]) -> None:
+    """Each run continues the one before it, from a state that is there; the first continues none."""
+    for before, one in zip((None, *members), members):
+        said = one.run.experiment.continues
+        if said is None and before is None:
+            continue
+        if said is None or before is None or said[0] != before.run_id or not _has_state(before, said[1]):
+            raise Refused("problem.bundle_chain", file=one.run_id[:8])
+    if members[-1].run.state == "interrupted":
+        raise Refused("problem.bundle_unfinished", file=members[-1].run_id[:8])
+
+
+def _has_state(member: Member, epoch: int) -> bool:
+    first = member.run.experiment.continues[1] if member.run.experiment.continues else 0
+    last = safe.epoch_of(member.files["weights.safetensors"])
+    return epoch in (first, last) or f"weights-{epoch}.safetensors" in member.files
+
+
+def shapes(e: Experiment) -> dict[str, tuple[int, ...]]:
+    """Name → shape of every tensor of a run: `networks.expected_shapes` without PyTorch, which the server does not load."""
+    doubled = 2 if e.code == "gaussian" else 1
+    found: dict[str, tuple[int, ...]] = {"gain": (e.code_size,)} if e.code == "predictive" else {}
+    if e.network == "conv":
+        channels = (1, *e.hidden)
+        flat = channels[-1] * (e.data.shape[0] >> len(e.hidden)) ** 2
+        for i, (a, b) in enumerate(zip(channels, channels[1:])):
+            found |= {f"encoder.{i}.weight": (b, a, 4, 4), f"encoder.{i}.bias": (b,)}
+            found |= {f"decoder.{i}.weight": (b, a, 4, 4), f"decoder.{i}.bias": (a,)}
+        dense = [(len(e.hidden), flat, e.code_size)]
+    else:
+        widths = (e.data.size, *e.hidden, e.code_size)
+        dense = [(i, a, b) for i, (a, b) in enumerate(zip(widths, widths[1:]))]
+    last = dense[-1][0]
+    for i, a, b in dense:
+        wide = b * (doubled if i == last else 1)
+        found |= {f"encoder.{i}.weight": (wide, a), f"encoder.{i}.bias": (wide,), f"decoder.{i}.bias": (a,)}
+        if not e.tied:
+            found[f"decoder.{i}.weight"] = (a, b)
+    if e.code == "lista":
+        units = e.code_size
+        found = {name: shape for name, shape in found.items() if not name.startswith("encoder.0.")}
+        found |= {"encoder.0.encoder": (units, e.data.size), "encoder.0.inhibition": (units, units)}
+        found["encoder.0.threshold"] = (units,)
+    return found
+
+
+# ---- keeping one ----
+
+
+def keep(store: Store, bundle: Bundle) -> tuple[str, ...]:
+    """Put the runs into the store, ancestors first; those that it has already stay as they are. Returns the ids of the new ones.
+
+    Raises Refused for a run that is being trained here at this moment, and StoreUnavailable.
+    """
+    new = []
+    for member in bundle.members:
+        run, files, run_id = member.run, member.files, member.run_id
+        here = store.kept(run_id)
+        if here is not None and here.state in ("queued", "running"):
+            raise Refused("problem.bundle_running", file=run_id[:8])
+        if here is not None and (here.state in ("finished", "diverged") or here.shipped or here.count >= len(run.events) > 0):
+            continue
+        if store.enter(run.experiment) is None:
+            continue  # another server of this store has just ended it
+        first, second = files["weights.safetensors"], files.get("optimizer.safetensors", b"")
+        store.write(run.experiment, run.events, run.state, weights=first, optimizer=second, metrics=run.metrics)
+        for name, data in files.items():
+            found = _STATE.fullmatch(name)
+            if found and found[1] and name.startswith("weights"):
+                store.keep_state(run_id, data, files.get(f"optimizer-{found[1]}.safetensors", b""), int(found[1]))
+        mark = json.dumps({"made": bundle.made, "software": dict(bundle.software)})
+        store.storage.write(f"{run_id}/{MARK}", mark.encode())
+        new.append(run_id)
+    return tuple(new)
+
+
+def brought(store: Store, run_id: str) -> bool:
+    """Whether a run came with a bundle, and was not trained here."""
+    folder = store.folder(run_id)
+    try:
+        return folder is not None and folder.read(MARK, most=100_000) is not None
+    except OSError:
+        return False
