@@ -16,11 +16,12 @@ from typing import Any
 from replearn_core import catalog, folder, weights
 from replearn_core.events import Event
 from replearn_core.experiment import Experiment, InvalidExperiment, Problem
+from replearn_core.places import ASSETS
 from replearn_core.storage import Storage
 
 WRONG = 2  # exit status for input that cannot be used
 MAX_SETTINGS = 1_000_000
-WORDS = Path(__file__).resolve().parents[1] / "assets" / "i18n" / "en.toml"
+WORDS = ASSETS / "i18n" / "en.toml"
 
 Wanted = Callable[[], bool]
 EPILOG = """examples:

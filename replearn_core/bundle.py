@@ -1,7 +1,7 @@
 """A run as one zip that another installation opens: settings, history, weights and measures, with all runs that it continues.
 
-`packed` makes one from a store; `opened` reads bytes that nobody vouches for and raises `Refused` and nothing else; `keep` puts what
-was read into a store. Hashes tell a changed file; a run that was brought is marked as such, for nobody here saw it trained.
+`packed` makes one from a store; `opened` reads bytes that nobody vouches for and raises `Refused` and nothing else; `keep` puts
+what was read into a store. Hashes tell a changed file; a run that was brought is marked as such, for nobody here saw it trained.
 """
 
 import io
@@ -224,8 +224,8 @@ def _read(run_id: str, files: Mapping[str, bytes]) -> Run:
     except UnicodeDecodeError:
         raise Refused("problem.bundle_changed", file=f"runs/{run_id}/experiment.json") from None
     try:
+        check_directory(files["frames.npz"], 60_000, 12 * 2**20)
         with zipfile.ZipFile(io.BytesIO(files["frames.npz"])) as frames:
-            check_directory(files["frames.npz"], 60_000, 12 * 2**20)
             if sum(one.file_size for one in frames.infolist()) > PICTURES:
                 raise Refused("problem.bundle_bomb", limit=PICTURES // 2**20)
     except Refused as refused:

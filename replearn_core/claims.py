@@ -18,9 +18,10 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from replearn_core import studies, tasks
+from replearn_core.places import ASSETS
 from replearn_core.properties.study import read_answer
 
-SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "claims"
+SHIPPED = ASSETS / "claims"
 MADE = "made"  # in an answer's header: date, seconds and versions
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "scikit-dimension", "torch", "umap-learn")
 

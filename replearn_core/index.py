@@ -166,6 +166,14 @@ class Index:
         with self.engine.begin() as connection:
             _interrupt(connection, problem, server)
 
+    def interrupt_orphans(self, problem: str) -> None:
+        """What servers work on that nobody knows any more."""
+        orphans = sql.or_(RUNS.c.server.is_(None), RUNS.c.server.not_in(sql.select(SERVERS.c.id)))
+        with self.engine.begin() as connection:
+            connection.execute(
+                sql.update(RUNS).where(RUNS.c.state.in_(BUSY), orphans).values(state="interrupted", problem=problem)
+            )
+
     # ---- servers ----
 
     def beat(self, server: str, busy: int) -> bool:

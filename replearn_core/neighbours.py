@@ -45,6 +45,7 @@ class Neighbours:
         try:
             if not self._prepared:
                 self._prepare()
+                self._index.interrupt_orphans(self._problem)
                 self._prepared = True
             self._revived |= not self._index.beat(self.server, self.busy) and self._known
             self._known = True
@@ -77,17 +78,20 @@ class Neighbours:
 
     def _live(self) -> None:
         while not self._ending.wait(BEAT):
-            self.attend()
+            try:
+                self.attend()
+            except Exception:  # whatever it was, a server whose heart stops would be taken for dead
+                log.exception("the heart goes on after an error")
 
     def _look(self) -> None:
-        now = time.monotonic()
+        now, seen, before = time.monotonic(), {}, dict(self._seen)
         counts = self._index.servers()
-        self._seen = {name: seen for name, seen in self._seen.items() if name in counts}
         for name, (beat, _) in counts.items():
-            if name not in self._seen or self._seen[name][0] != beat:
-                self._seen[name] = beat, now
-            elif now - self._seen[name][1] > DEAD and name != self.server:
+            last, since = before.get(name, (None, now))
+            seen[name] = beat, since if last == beat else now
+            if now - seen[name][1] > DEAD and name != self.server:
                 log.warning("server %s is gone; its runs are interrupted", name)
                 self._index.bury(name, beat, self._problem)
+        self._seen = seen
         self.live = max(1, len(counts))
         self.others_busy = sum(busy for name, (_, busy) in counts.items() if name != self.server)

@@ -12,6 +12,12 @@ from replearn_core.experiment import Problem
 
 CODE_LETTERS = "ABCDEFGHJKMNPQRTUVWXY34679"  # none that is read as another: no I, L, O, S, Z, 0, 1, 2, 5, 8
 CODE_LENGTH = 6  # 28.2 bits
+MOST_ROOMS = 500
+MOST_MEMBERS = 60
+MOST_ANSWERS = 40  # questions that one participant can answer; an answer can be changed
+MOST_QUESTIONS = 40  # that a teacher asks in one room
+MOST_RUNS = 30  # of one participant
+USUAL_HOURS, MOST_HOURS = 4, 24
 MOST_NAME = 24
 MOST_TEXT = 200
 MOST_CHOICES, MOST_CHOICE = 6, 60
@@ -49,7 +55,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Room:
-    """number: of its present question. shown: one of SHOWN. until: Unix time."""
+    """number: of its present question. shown: one of SHOWN. until: Unix time. link: the short link's code, "" without one."""
 
     code: str
     number: int
@@ -57,6 +63,7 @@ class Room:
     shown: str
     until: float
     closed: bool
+    link: str = ""
 
     @property
     def question_id(self) -> str:

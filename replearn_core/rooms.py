@@ -21,7 +21,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from replearn_core.room_values import (
     CODE_LENGTH,
     CODE_LETTERS,
+    MOST_ANSWERS,
+    MOST_HOURS,
+    MOST_MEMBERS,
+    MOST_QUESTIONS,
+    MOST_ROOMS,
+    MOST_RUNS,
     SHOWN,
+    USUAL_HOURS,
     Board,
     Member,
     Opened,
@@ -34,12 +41,6 @@ from replearn_core.room_values import (
     read_code,
 )
 
-MOST_ROOMS = 500
-MOST_MEMBERS = 60
-MOST_ANSWERS = 40  # questions that one participant can answer; an answer can be changed
-MOST_QUESTIONS = 40  # that a teacher asks in one room
-MOST_RUNS = 30  # of one participant
-USUAL_HOURS, MOST_HOURS = 4, 24
 MEMBER_PACE = (6, 0.5)  # answers at once, and then each second
 ROOM_PACE = (150, 40.0)
 SWEEP = 60.0  # seconds between two looks for rooms that are over
@@ -51,6 +52,7 @@ ROOMS = sql.Table(
     sql.Column("code", _CODE, primary_key=True),
     sql.Column("secret", _HASH, nullable=False),
     sql.Column("until", sql.Double, nullable=False, index=True),
+    sql.Column("link", sql.String(16), nullable=False),  # the short link that brings a participant, or empty
     sql.Column("shown", sql.String(16), nullable=False),
     sql.Column("closed", sql.Boolean, nullable=False),
     sql.Column("left", sql.Double, nullable=False),  # what may still be written at once, and when that was so
@@ -120,7 +122,7 @@ class Rooms:
             if _count(connection, ROOMS) >= MOST_ROOMS:
                 raise RoomRefused("problem.rooms_full", limit=MOST_ROOMS)
             code = _new_code(connection)
-            row = {"code": code, "secret": _hash(secret), "until": until, "shown": SHOWN[0], "closed": False}
+            row = {"code": code, "secret": _hash(secret), "until": until, "link": "", "shown": SHOWN[0], "closed": False}
             connection.execute(sql.insert(ROOMS).values(**row, left=ROOM_PACE[0], at=now))
             connection.execute(sql.insert(QUESTIONS).values(room=code, number=1, asked=question.as_json()))
         return Opened(code, secret)
@@ -129,6 +131,11 @@ class Rooms:
         """Whether this is the room's secret."""
         with self._reading() as connection:
             return hmac.compare_digest(str(self._row(connection, code).secret), _hash(secret))
+
+    def lead(self, code: str, secret: str, link: str) -> None:
+        """The short link with which participants come."""
+        with self._taught(code, secret) as connection:
+            connection.execute(sql.update(ROOMS).where(ROOMS.c.code == code).values(link=link[:16]))
 
     def ask(self, code: str, secret: str, question: Question) -> None:
         """The next question; answers to those before it stay."""
@@ -317,7 +324,7 @@ class Rooms:
     def _room(self, connection: sql.Connection, code: str) -> Room:
         row, questions = self._row(connection, code), _questions(connection, code)
         number = max(questions)
-        return Room(code, number, questions[number], row.shown, row.until, bool(row.closed))
+        return Room(code, number, questions[number], row.shown, row.until, bool(row.closed), row.link)
 
     def _participant(self, connection: sql.Connection, code: str, token: str) -> tuple[Any, Any]:
         room = self._row(connection, code, locked=True)

@@ -21,6 +21,7 @@ from replearn_core.events import Event
 from replearn_core.experiment import RUN_ID_PATTERN, Experiment, Problem
 from replearn_core.folder import Damaged, Run, read_run, read_state, write_run, write_state
 from replearn_core.kept import INTERRUPTED, Kept, as_text, kept_of, row_of
+from replearn_core.places import ASSETS
 from replearn_core.storage import Storage, default_url
 
 if TYPE_CHECKING:  # workers import this module with the engine, and never the database's
@@ -35,7 +36,7 @@ except ImportError:  # not on Windows, where two servers on one store are not to
 log = logging.getLogger(__name__)
 
 BUSY = ("queued", "running")
-SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "pretrained"
+SHIPPED = ASSETS / "pretrained"
 T = TypeVar("T")
 
 

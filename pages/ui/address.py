@@ -11,6 +11,7 @@ import streamlit as st
 from pydantic_core import PydanticCustomError
 
 from pages.ui import address_bar, session
+from pages.ui.teaching import locks, teach
 from pages.ui.text import has, problem, t
 from replearn_core.catalog import Knob
 from replearn_core.experiment import RUN_ID_PATTERN, Problem
@@ -32,7 +33,10 @@ class Address:
     def values(self) -> dict[str, float | str]:
         """Every setting as it stands."""
         usual: dict[str, float | str] = {name: option.default for name, option in self._options().items()}
-        return usual | ({"run": ""} if self._about_run else {}) | dict(session.get(f"{self.name}.turned", {}))
+        turned = dict(session.get(f"{self.name}.turned", {}))
+        if (seed := locks.seed()) is not None:  # the teacher's, or this student's own
+            turned |= {name: float(seed) for name in teach.SEEDS if name in usual}
+        return usual | ({"run": ""} if self._about_run else {}) | turned
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -42,7 +46,8 @@ class Address:
     def take(self, name: str, value: Any) -> None:
         """The visitor turned a knob. A value that no widget could offer is refused and told."""
         problems: list[Problem] = []
-        found = self._checked(name, value, problems)
+        refused = locks.refusal(name, self.label(name))
+        found = self._checked(name, value, problems) if refused is None else problems.append(refused)
         if found is not None:
             self._keep({**self._turned(), name: found})
         session.put(f"{self.name}.problems", tuple(problems))
@@ -82,6 +87,8 @@ class Address:
 
     def slider(self, name: str, **own: Any) -> None:
         """The knob of a number."""
+        if locks.hidden(name):
+            return
         option = self._options()[name]
         assert isinstance(option, Knob)
         whole = int if option.integer else float
@@ -89,11 +96,13 @@ class Address:
         st.session_state[key] = whole(self.values[name])
         bounds: dict[str, Any] = {"min_value": whole(option.low), "max_value": whole(option.high)}
         st.slider(
-            self.label(name), key=key, on_change=lambda: self.take(name, session.get(key)), help=self._help(name), **bounds, **own
+            self.label(name), key=key, on_change=lambda: self.take(name, session.get(key)), **self._drawn(name), **bounds, **own
         )
 
     def exponent(self, name: str, stops: tuple[float, ...], shown: Callable[[float], str]) -> None:
         """The knob of a number that spans powers of ten: it moves along the stops."""
+        if locks.hidden(name):
+            return
         key = f"{self.name}.knob.{name}"
         st.session_state[key] = min(stops, key=lambda one: abs(one - float(self.values[name])))
         st.select_slider(
@@ -102,11 +111,13 @@ class Address:
             format_func=shown,
             key=key,
             on_change=lambda: self.take(name, session.get(key)),
-            help=self._help(name),
+            **self._drawn(name),
         )
 
     def choice(self, name: str, option: Choice, labels: Mapping[str, str]) -> None:
         """The knob of one option out of a few. labels: their words."""
+        if locks.hidden(name):
+            return
         key = f"{self.name}.knob.{name}"
         st.session_state[key] = self.values[name]
         st.selectbox(
@@ -115,7 +126,7 @@ class Address:
             format_func=lambda one: labels.get(one, str(one)),
             key=key,
             on_change=lambda: self.take(name, session.get(key)),
-            help=self._help(name),
+            **self._drawn(name),
         )
 
     def choose_part(self, parts: Sequence[str], shown: str, show: Callable[[str], None]) -> None:
@@ -130,13 +141,18 @@ class Address:
             key=key,
             required=True,
             label_visibility="collapsed",
-            on_change=lambda: show(session.get(key)),
+            disabled=locks.locked("part"),
+            on_change=lambda: None if locks.locked("part") else show(session.get(key)),
         )
         if self.problems:
             with st.container(border=True, key=f"{self.name}_notices"):
                 st.markdown(f":material/info: **{t('controls.notices')}**")
                 for one in self.problems[:6]:
                     st.text(problem(one))
+
+    def _drawn(self, name: str) -> dict[str, Any]:
+        """Whether the knob moves, and its help: a teacher's link may lock it."""
+        return locks.drawn(name, self._help(name))
 
     def _help(self, name: str) -> str | None:
         key = f"{self.name}.help.{name}"

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from replearn_core.applications.deployment.product import Product, run_product
 from replearn_core.applications.malware.classify import Families, Opcodes, run_families, run_opcodes
+from replearn_core.applications.malware.own import OwnFamilies, run_own
 from replearn_core.applications.malware.unknown import Unknown, run_unknown
 from replearn_core.applications.malware.v3 import Published, run_published
 from replearn_core.applications.notifications.pretraining import LogPretraining, run_log_pretraining
@@ -20,6 +21,7 @@ STUDIES: Mapping[str, Entry] = MappingProxyType(
         "malware_families": Entry(Families, run_families, 45),
         "malware_opcodes": Entry(Opcodes, run_opcodes, 420),
         "malware_unknown": Entry(Unknown, run_unknown, 30),
+        "malware_own": Entry(OwnFamilies, run_own, 20),
         "malware_published": Entry(Published, run_published, 20),
         "product": Entry(Product, run_product, 41),
     }

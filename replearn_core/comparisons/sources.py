@@ -16,13 +16,14 @@ import numpy as np
 from replearn_core import weights
 from replearn_core.comparisons import pairs
 from replearn_core.experiment import Problem
+from replearn_core.places import ASSETS
 from replearn_core.strategies import Phase, tune
 
 if TYPE_CHECKING:
     from replearn_core.members import Blueprint, Members
     from replearn_core.supervised import Moment
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "pretrained" / "transfer"
+FOLDER = ASSETS / "pretrained" / "transfer"
 SHIPPED = ("digits", "letters")  # embedded source tasks: real ones are trained on the spot, from the visitor's own copy
 SEEDS = range(5)
 BATCH, RATE = 32, 1e-3

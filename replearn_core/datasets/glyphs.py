@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from replearn_core.datasets.dataset import Part, Progress, Raw, Unavailable, rng, split
+from replearn_core.places import ASSETS
 
-FONTS = Path(__file__).resolve().parents[2] / "assets" / "fonts"
+FONTS = ASSETS / "fonts"
 SIDE = 28  # pixels
 
 LATIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -350,7 +350,8 @@ class Books:
                 job.loading = (done, total)
             else:
                 job.events += job.stream.feed(message["at"], message["data"])
-            job.state = RUNNING
+            if run_id in self.followed:
+                job.state = RUNNING
             self.changed.notify_all()
 
     def worker_lost(self, keys: Sequence[str]) -> None:

@@ -1,10 +1,15 @@
 """The engine on a cluster that others started: `dask scheduler` and two plain `dask worker`, by command, on loopback."""
 
+import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from replearn_core.engine import cluster, hub
 from replearn_core.engine.engine import Engine
+from replearn_core.engine.foreman import Foreman
 from replearn_core.experiment import Experiment
 from replearn_core.store import Store
 
@@ -59,3 +64,23 @@ def test_schedulers_started_by_hand_get_the_settings_that_ours_gets():
                 yield before + name, value
 
     assert dict(flat(yaml.safe_load((ROOT / "deploy" / "dask.yaml").read_text("utf-8")))) == hub.SETTINGS
+
+
+@pytest.mark.parametrize(
+    ("slots", "live", "others_busy", "room"),
+    [(4, 1, 0, 4), (4, 2, 0, 4), (4, 2, 1, 3), (4, 2, 4, 2), (3, 2, 3, 2), (1, 2, 1, 1), (8, 3, 8, 3), (0, 2, 0, 0)],
+)
+def test_servers_share_the_workers_and_none_leaves_them_idle(slots, live, others_busy, room):
+    store = SimpleNamespace(neighbours=SimpleNamespace(live=live, others_busy=others_busy))
+    dask = SimpleNamespace(slots=slots, processes=cluster.Elsewhere("tcp://127.0.0.1:9"))
+    assert Foreman._room(SimpleNamespace(books=SimpleNamespace(store=store), dask=dask)) == room
+
+
+def test_every_setting_is_explained_and_files_for_several_servers_name_no_others():
+    def settings(*paths):
+        return {name for path in paths for name in re.findall(r"REPLEARN_[A-Z_]+", path.read_text("utf-8"))}
+
+    known = settings(*(path for folder in ("replearn_core", "pages") for path in (ROOT / folder).rglob("*.py")))
+    used = settings(ROOT / "compose.yaml", *(ROOT / "deploy").iterdir())
+    explained = settings(ROOT / "docs" / "deploy.md")
+    assert used <= explained and known - explained == {"REPLEARN_WARM"} and explained <= known  # WARM: for tests

@@ -76,6 +76,14 @@ def test_what_has_ended_well_is_not_claimed_again_by_another_server(index):
     assert index.claim(row(server="two")) == 1
 
 
+def test_what_a_forgotten_server_left_behind_is_interrupted(index):
+    index.beat("one", 0)
+    index.claim(row(RUN, server="one"))
+    index.claim(row(OTHER, server="forgotten"))
+    index.interrupt_orphans(PROBLEM)
+    assert (index.row(RUN).state, index.row(OTHER).state) == ("queued", "interrupted")
+
+
 def test_servers_that_wait_for_a_run_are_known_until_they_leave_or_die(index):
     index.beat("two", 0)
     for _ in range(2):

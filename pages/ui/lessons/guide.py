@@ -17,6 +17,12 @@ from pages.ui.text import ASSETS, number, t
 
 GUESS = "lessons.guess."  # prefix of the widgets that take a guess
 SHOWN = "lessons.shown"  # (page, lesson, step) of the last run
+TELLING = (
+    '.st-key-properties_choice [data-testid="stCaptionContainer"]',
+    ".st-key-properties_notes",
+    ".st-key-evidence_head [role=radiogroup]",
+)
+"""What of the pages says beforehand how it will come out: verdicts and what to notice."""
 UNDECIDED = "lessons.undecided"  # the step whose button was pressed without a choice
 LIST = views.path("lessons")
 
@@ -123,7 +129,9 @@ def _step(lesson: Lesson, n: int) -> None:
     else:
         _wait(lesson, n, step, step.ask, guess, result)
     known = guess is None and result is not None and result.state == "ready"
-    _style(step, covered=known and not (step.ask and _claim(step.ask) and step.view != "evidence"))
+    _style(
+        step, asking=step.ask is not None and guess is None, covered=known and (step.view == "evidence" or not _claim(step.ask))
+    )
     now = progress.of(lesson.id)
     if n == len(lesson.steps) and n in now.done:
         _end(lesson)
@@ -151,7 +159,8 @@ def _ask(lesson: Lesson, n: int, step: Step, ask: Ask, result: Result) -> None:
         else:
             low, high, by = ask.guess
             unit = ask.unit.replace("%", "%%")
-            st.slider(t("guide.guess"), low, high, (low + high) / 2, by, format=f"%g {unit}".strip(), key=key)
+            middle = low + by * round((high - low) / 2 / by)
+            st.slider(t("guide.guess"), low, high, middle, by, format=f"%g {unit}".strip(), key=key)
         if session.get(UNDECIDED) == (lesson.id, n):
             st.caption(f":material/info: {t('guide.choose')}")
         runs = result.state == "open" or (result.begin is not None and results.kind_of(ask) == "run")
@@ -269,12 +278,16 @@ def _claim(ask: Ask | None) -> str:
     return rest.partition(":")[0] if kind == "evidence" else ""
 
 
-def _style(step: Step, covered: bool) -> None:
-    """An outline around what the step names; and a result that is there before the guess stays covered until then."""
+def _style(step: Step, asking: bool, covered: bool) -> None:
+    """An outline around what the step names. Until the guess is made, what the page says of the outcome is out of sight, and so is
+    a result that is there already."""
     rules = [f"{views.selector(step.view, one, step.knobs)} {{ outline: 2px solid var(--lab-accent); outline-offset: 4px; "
              "border-radius: 8px }" for one in step.highlight]  # fmt: skip
     if step.view == "evidence" and step.ask:  # of all the cards only the one that the step is about
         rules.append(f':has(> [class*="st-key-evidence_C"]):not(:has(> .st-key-evidence_{_claim(step.ask)})) {{ display: none }}')
+        rules.append('[data-testid="stElementContainer"]:has(h4) { display: none }')
+    if asking:
+        rules.append(f"{', '.join(TELLING)} {{ visibility: hidden }}")
     if covered:
         box = f".st-key-{views.picture(step.view) if step.view != 'evidence' else f'evidence_{_claim(step.ask)}'}"
         line = palette.theme(st.context.theme.type == "dark").hairline

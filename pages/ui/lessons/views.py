@@ -21,11 +21,11 @@ PANELS: Mapping[str, tuple[str, ...]] = {
     "transfer": ("properties_picture", "transfer_answer", "transfer_run"),
     "malware": ("properties_picture", "malware_answer"),
     "notifications": ("properties_picture", "notifications_answer"),
-    "deployment": ("deployment_measure", "deployment_picture"),
+    "deployment": ("deployment_measure", "properties_picture"),
     "evidence": ("evidence_head",),
 }
 """View → keys of what is on it beside knobs, and can be pointed at."""
-_PICTURES = {"autoencoder": "lab_picture", "latent": "latent_picture", "deployment": "deployment_picture"}
+_PICTURES = {"autoencoder": "lab_picture", "latent": "latent_picture"}
 _ADDRESSED = ("pretraining", "transfer", "malware", "notifications")  # pages whose state has options_of(part) and PARTS
 
 

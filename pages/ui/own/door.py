@@ -119,11 +119,11 @@ def _mine(page: str, use: Callable[[str], None]) -> None:
     for place, one in enumerate(sets.brought().values()):
         if one.name == _asked_for():
             continue  # on screen below
-        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"own_mine_{place}"):
-            with st.container(gap=None, width="stretch"):
-                st.text(one.title)
-                st.caption(sets.about(one.name))
-            _buttons(page, use, one.name, f"_{place}")
+        with st.container(border=True, gap="small", key=f"own_mine_{place}"):
+            st.text(one.title)
+            st.caption(sets.about(one.name))
+            with st.container(horizontal=True):
+                _buttons(page, use, one.name, f"_{place}")
 
 
 def take_home(name: str, place: str) -> None:

@@ -9,6 +9,7 @@ from pages.ui.own import door as own_door
 from pages.ui.own import sets as own_sets
 from pages.ui.properties import plane, state
 from pages.ui.properties.state import GROUPS, KNOB, Now
+from pages.ui.teaching import locks
 from pages.ui.text import has, t
 from replearn_core import catalog
 from replearn_core.catalog import Knob
@@ -77,7 +78,8 @@ def _segments(name: str, value: str, values: tuple[str, ...], take: Any) -> None
         key=key,
         required=True,
         label_visibility="collapsed",
-        on_change=lambda: take(session.get(key)),
+        disabled=locks.locked("part"),
+        on_change=lambda: None if locks.locked("part") else take(session.get(key)),
     )
 
 
@@ -98,12 +100,15 @@ def turn(shown: Now) -> None:
         for name, option in options.items():
             if name not in basic:
                 _knob(shown, name, option, basic=False)
-        st.button(t("properties.usual"), key="properties_usual", icon=":material/undo:", on_click=state.usual)
+        if not locks.any_locked():
+            st.button(t("properties.usual"), key="properties_usual", icon=":material/undo:", on_click=state.usual)
 
 
 def _knob(shown: Now, name: str, option: Option, *, basic: bool) -> None:
+    if locks.hidden(name):
+        return
     key, value, label = f"{KNOB}{shown.part}.{name}", shown.options()[name], state.name_of(name)
-    helped = t(f"properties.help.{name}") if has(f"properties.help.{name}") else None
+    drawn = locks.drawn(name, t(f"properties.help.{name}") if has(f"properties.help.{name}") else None)
 
     def take() -> None:
         state.take(name, session.get(key))
@@ -112,8 +117,8 @@ def _knob(shown: Now, name: str, option: Option, *, basic: bool) -> None:
         values = (*option.values, *own_sets.beside(option, str(value)))
         labels = {one: _choice(one) for one in values}
         st.session_state[key] = value
-        st.selectbox(label, values, format_func=lambda one: labels.get(one, one), key=key, on_change=take, help=helped)
-        if option.own:
+        st.selectbox(label, values, format_func=lambda one: labels.get(one, one), key=key, on_change=take, **drawn)
+        if option.own and not locks.locked(name):
             own_door.door("properties", lambda chosen: state.take(name, chosen), str(value), t("own.hint_properties"))
         return
     assert isinstance(option, Knob)  # studies of the properties have nothing else
@@ -121,7 +126,7 @@ def _knob(shown: Now, name: str, option: Option, *, basic: bool) -> None:
     st.session_state[key] = number
     if basic and name in STOPS:
         stops = sorted({type(number)(one) for one in STOPS[name] if option.low <= one <= option.high} | {number})
-        st.select_slider(label, stops, format_func=lambda one: f"{one:g}", key=key, on_change=take, help=helped)
+        st.select_slider(label, stops, format_func=lambda one: f"{one:g}", key=key, on_change=take, **drawn)
         return
     kind = int if option.integer else float
     st.number_input(
@@ -132,7 +137,7 @@ def _knob(shown: Now, name: str, option: Option, *, basic: bool) -> None:
         format="%d" if option.integer else "%g",
         key=key,
         on_change=take,
-        help=helped,
+        **drawn,
     )
 
 

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from pages.ui import address_bar, questions, session
 from pages.ui.questions import Asked
+from pages.ui.teaching import locks, teach
 from pages.ui.text import has, t
 from replearn_core import properties, studies
 from replearn_core.catalog import Knob
@@ -52,7 +53,10 @@ class Now:
 
     def options(self) -> dict[str, float | str]:
         """Every setting of the study on screen."""
-        return defaults(self.part) | dict(self.turned.get(self.part, {}))
+        usual, turned = defaults(self.part), dict(self.turned.get(self.part, {}))
+        if (seed := locks.seed()) is not None:  # the teacher's, or this student's own
+            turned |= {name: float(seed) for name in teach.SEEDS if name in usual}
+        return usual | turned
 
 
 def known_options(part: str) -> dict[str, Option]:
@@ -93,7 +97,9 @@ def take(setting: str, value: Any) -> None:
     """The visitor turned a knob. A value that no widget could offer is refused and told."""
     part, turned = now().part, dict(now().turned)
     problems: list[Problem] = []
-    if (checked := _checked(part, setting, value, problems)) is not None:
+    if (refused := locks.refusal(setting, name_of(setting))) is not None:
+        problems.append(refused)
+    elif (checked := _checked(part, setting, value, problems)) is not None:
         changed = dict(turned.get(part, {})) | {setting: checked}
         turned[part] = {name: one for name, one in changed.items() if one != defaults(part)[name]}
         session.put(NOW, replace(now(), turned=turned))
