@@ -176,8 +176,9 @@ def _manifest(data: bytes | None) -> dict[str, Any]:
     if said["version"] > VERSION:
         raise Refused("problem.bundle_newer", version=min(said["version"], 10**9), ours=VERSION)
     runs, files, installed = said.get("runs"), said.get("files"), said.get("software")
-    good = isinstance(runs, list) and 1 <= len(runs) <= MOST_RUNS and all(_is_id(one) for one in runs)
-    if not good or len(set(runs)) < len(runs) or not isinstance(files, dict):
+    if not isinstance(runs, list) or not 1 <= len(runs) <= MOST_RUNS or not isinstance(files, dict):
+        raise Refused("problem.bundle_manifest")
+    if not all(_is_id(one) for one in runs) or len(set(runs)) < len(runs):
         raise Refused("problem.bundle_manifest")
     shown = {str(name)[:40]: str(one)[:40] for name, one in installed.items()} if isinstance(installed, dict) else {}
     return {"runs": runs, "files": files, "made": str(said.get("made", ""))[:40], "software": shown}

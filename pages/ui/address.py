@@ -46,9 +46,9 @@ class Address:
     def take(self, name: str, value: Any) -> None:
         """The visitor turned a knob. A value that no widget could offer is refused and told."""
         problems: list[Problem] = []
-        refused = locks.refusal(name, self.label(name))
-        found = self._checked(name, value, problems) if refused is None else problems.append(refused)
-        if found is not None:
+        if (refused := locks.refusal(name, self.label(name))) is not None:
+            problems.append(refused)
+        elif (found := self._checked(name, value, problems)) is not None:
             self._keep({**self._turned(), name: found})
         session.put(f"{self.name}.problems", tuple(problems))
 

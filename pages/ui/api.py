@@ -154,6 +154,13 @@ async def picture(request: Request) -> Response:
     return FileResponse(PICTURES / name, headers={"Cache-Control": "public, max-age=3600"})
 
 
+async def short(request: Request) -> Response:
+    """GET /s/{code}: see `teaching.route`."""
+    from pages.ui.teaching import route
+
+    return await route.follow(request, BASE)
+
+
 async def health(_: Request) -> JSONResponse:
     """GET /healthz: 200 while pages can be served. `engine` says whether runs would be accepted, and if not, why."""
     running = await run_in_threadpool(engine.current)
@@ -172,5 +179,6 @@ ROUTES = [
     Route(BASE + "/api/runs/{run_id}/experiment", experiment),
     Route(BASE + "/api/tasks/{task_id}/result", result),
     Route(BASE + "/api/pictures/{name}", picture),
+    Route(BASE + "/s/{code}", short),
     Route(BASE + "/healthz", health),
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import runs, session, text
+from pages.ui.teaching import locks
 from pages.ui.text import t
 from replearn_core.engine import RunView
 from replearn_core.experiment import Experiment, Problem
@@ -53,7 +54,7 @@ def toolbar(view: RunView, experiment: Experiment | None) -> None:
     off = runs.engine_problem() is not None or experiment is None
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="toolbar"):
         _tool("rewind", "replay", runs.train, (), off)
-        _tool("new_seed", "casino", runs.train_new_seed, (), off)
+        _tool("new_seed", "casino", runs.train_new_seed, (), off or locks.locked("seed"))
         pins = session.get(session.PINS, ())
         _tool("pin", "keep", runs.pin, (view.run_id,), not view.events or view.run_id in pins)
         if pins:

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.ui import draft, session, text
 from pages.ui.own import door as own_door
 from pages.ui.own import sets as own_sets
+from pages.ui.teaching import locks, teach
 from pages.ui.text import ASSETS, t
 from replearn_core import catalog
 from replearn_core.cost import too_costly
@@ -31,7 +32,8 @@ def choose_data(available: Callable[[str], Problem | None]) -> Problem | None:
     if name in missing:
         st.text(text.problem(missing[name]))
     _problems("dataset")
-    own_door.door("lab", draft.take_dataset, now=name)
+    if not locks.locked("dataset"):
+        own_door.door("lab", draft.take_dataset, now=name)
     return missing.get(name)
 
 
@@ -44,6 +46,8 @@ def choose_variant() -> None:
 def choose_other_variant() -> None:
     """The autoencoders beyond the lecture's, folded."""
     chosen = draft.variant()
+    if locks.hidden("variant"):
+        return
     with st.expander(t("controls.more_variants"), expanded=chosen in OTHERS):
         _cards("variant_other", OTHERS, chosen)
 
@@ -88,7 +92,8 @@ def turn_more() -> None:
 
 
 def notices() -> None:
-    """What of a link, or of a refused value, could not be used; the rest was."""
+    """What of a link, or of a refused value, could not be used; the rest was. First, what a teacher locked is as it has to be."""
+    locks.hold()
     found = session.get(session.NOTICES, ())
     if not found:
         return
@@ -103,6 +108,8 @@ def notices() -> None:
 
 
 def _cards(field: str, names: Sequence[str], chosen: str) -> None:
+    if locks.hidden("variant"):
+        return
     key = session.KNOB + field
     st.session_state[key] = chosen if chosen in names else None
     labels = {name: t(f"variant.{name}.name") for name in names}
@@ -116,12 +123,13 @@ def _cards(field: str, names: Sequence[str], chosen: str) -> None:
         on_change=_take_variant,
         args=(key,),
         label_visibility="collapsed",
+        disabled=locks.locked("variant"),
     )
 
 
 def _take_variant(key: str) -> None:
     name = session.get(key)
-    if name is not None:
+    if name is not None and _free("variant"):
         draft.take_variant(name)
 
 
@@ -254,13 +262,15 @@ def _take_code_option(name: str) -> Callable[[float], None]:
 
 
 def _layers(widths: Sequence[int]) -> None:
+    if locks.hidden("hidden"):
+        return
     _put("hidden", ", ".join(map(str, widths)))
     st.text_input(
         _label("hidden", "H"),
         placeholder=t("knob.hidden.none"),
         max_chars=60,
         **_bound("hidden", _take_layers),
-        help=t("knob.hidden.help"),
+        help=locks.help_for("hidden", t("knob.hidden.help")),
     )
     _problems("hidden")
 
@@ -274,12 +284,29 @@ def _take_layers(typed: str) -> None:
 
 
 def _bound(field: str, take: Callable[[Any], None] | None = None) -> dict[str, Any]:
-    return {"key": session.KNOB + field, "on_change": _take, "args": (field, take)}
+    locked = locks.locked(teach.knob_of(field))
+    return {"key": session.KNOB + field, "on_change": _take, "args": (field, take), "disabled": locked}
+
+
+def _free(field: str) -> bool:
+    """Whether a knob may be turned; where a teacher's link locks it, the visitor is told."""
+    refused = locks.refusal(teach.knob_of(field), text.setting(teach.knob_of(field)))
+    if refused is not None:
+        session.put(session.NOTICES, (refused,))
+    return refused is None
+
+
+def _hidden(field: str) -> bool:
+    return locks.hidden(teach.knob_of(field))
+
+
+def _help(field: str, usual: str | None) -> str | None:
+    return locks.help_for(teach.knob_of(field), usual)
 
 
 def _take(field: str, take: Callable[[Any], None] | None) -> None:
     value = session.get(session.KNOB + field)
-    if value is None:
+    if value is None or not _free(field):
         return  # an emptied field keeps the number it had
     if take:
         take(value)
@@ -323,8 +350,10 @@ def _choice(
     idea: str = "",
 ) -> None:
     """A list to choose from; its help says what the knob is and what the present choice means."""
+    if _hidden(field):
+        return
     _put(field, value)
-    help_text = " ".join(filter(None, (t(f"knob.{field}.help"), idea))) if label else None
+    help_text = _help(field, " ".join(filter(None, (t(f"knob.{field}.help"), idea)))) if label else None
     labels = {name: label_of(name) for name in names}
     st.selectbox(
         _label(field),
@@ -338,14 +367,18 @@ def _choice(
 
 
 def _toggle(field: str, on: bool, take: Callable[[bool], None]) -> bool:
+    if _hidden(field):
+        return False
     _put(field, on)
-    st.toggle(_label(field), **_bound(field, take), help=t(f"knob.{field}.help"))
+    st.toggle(_label(field), **_bound(field, take), help=_help(field, t(f"knob.{field}.help")))
     return on
 
 
 def _switch(field: str, on: bool) -> None:
+    if _hidden(field):
+        return
     _put(field, on)
-    st.toggle(_label(field), **_bound(field), help=t(f"knob.{field}.help"))
+    st.toggle(_label(field), **_bound(field), help=_help(field, t(f"knob.{field}.help")))
     _problems(field)
 
 
@@ -360,8 +393,11 @@ def _integer(field: str, high: int | None = None) -> None:
 
 
 def _number(field: str, value: float, low: int, high: int, take: Callable[[int], None] | None = None, symbol: str = "") -> None:
+    if _hidden(field):
+        return
     _put(field, max(low, min(int(value), high)))
-    st.number_input(_label(field, symbol), low, high, step=1, **_bound(field, take), help=t(f"knob.{field}.help"))
+    helped = _help(field, t(f"knob.{field}.help"))
+    st.number_input(_label(field, symbol), low, high, step=1, **_bound(field, take), help=helped)
     _problems(field)
 
 
@@ -369,11 +405,15 @@ def _steps(
     field: str, value: float, steps: Sequence[float], take: Callable[[float], None] | None = None, symbol: str = ""
 ) -> None:
     """A slider over readable steps; a number that a link brought in stands among them."""
+    if _hidden(field):
+        return
     symbol = symbol or (catalog.BOUNDS[field].symbol if field in catalog.BOUNDS else "")
     _put(field, float(value))
     options = sorted({float(step) for step in steps} | {float(value)})
     name = field if text.has(f"knob.{field}.name") else "level" if field.startswith("corruption.") else "strength"
-    st.select_slider(_label(name, symbol), options, format_func=text.number, **_bound(field, take), help=t(f"knob.{name}.help"))
+    st.select_slider(
+        _label(name, symbol), options, format_func=text.number, **_bound(field, take), help=_help(field, t(f"knob.{name}.help"))
+    )
     _problems(field)
 
 

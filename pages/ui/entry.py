@@ -8,9 +8,11 @@ if str(ROOT) not in sys.path:  # AppTest and uvicorn from another folder know on
     sys.path.insert(0, str(ROOT))
 
 import streamlit as st  # noqa: E402
+from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 
-from pages.ui import errors, menu, palette, session, text, visits  # noqa: E402
+from pages.ui import errors, menu, palette, session, share, text, visits  # noqa: E402
 from pages.ui.lessons import frame  # noqa: E402
+from pages.ui.teaching import bar  # noqa: E402
 from pages.ui.text import t  # noqa: E402
 
 SWITCH = "language_switch"
@@ -26,11 +28,18 @@ def main() -> None:
     st.html(ROOT / "assets" / "css" / "lab.css")
     st.html(_colours(dark=st.context.theme.type == "dark"))
     page = st.navigation(_pages(), position="top")
-    _header(page)
+    sharing = _header(page)
     name = page.url_path or "home"
+    bar.above(name)
     visits.note(name)
     with frame.around(name), errors.contained(name):
         page.run()
+    bar.below()
+    if st.context.is_embedded:
+        st.html(ROOT / "assets" / "css" / "embed.css")
+        return
+    with sharing:
+        share.button(name)
     st.caption(t("app.footer"))
 
 
@@ -61,8 +70,8 @@ def _page(name: str) -> st.Page:
     )
 
 
-def _header(page: st.Page) -> None:
-    """Title, one sentence, language: the same line on every page."""
+def _header(page: st.Page) -> DeltaGenerator:
+    """Title, one sentence, language: the same line on every page. Returns where Share goes, which knows the page's address."""
     name = page.url_path or "home"
     with st.container(horizontal=True, vertical_alignment="center", key="page_head"):
         with st.container(gap=None, key="page_title"):
@@ -78,6 +87,7 @@ def _header(page: st.Page) -> None:
             on_change=_switch,
             label_visibility="collapsed",
         )
+        return st.container(key="share_place", width="content")
 
 
 def _switch() -> None:

@@ -4,7 +4,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "": ("home", "lessons", "autoencoder", "latent"),
     "questions": ("properties", "pretraining", "transfer"),
     "work": ("notifications", "malware", "deployment"),
-    "reference": ("evidence", "glossary"),
+    "reference": ("evidence", "glossary", "teach", "board"),
 }
 """Group → pages; those of the first stand in the menu themselves. `menu.<group>` is its name."""
 ICONS = {
@@ -20,4 +20,6 @@ ICONS = {
     "deployment": "rocket_launch",
     "evidence": "balance",
     "glossary": "dictionary",
+    "teach": "co_present",
+    "board": "bar_chart",
 }

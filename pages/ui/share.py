@@ -144,10 +144,9 @@ def _packed(run_id: str) -> bytes:
     return b"" if running is None else bundle.packed(running.store, running.lineage(run_id))
 
 
-def came_with_a_bundle() -> None:
+def came_with_a_bundle(run_id: str) -> None:
     """On the lab: a run that was brought says so, and can be trained here anew."""
-    run_id = session.get(session.RUN)
-    if run_id is None or not _was_brought(run_id):
+    if not _was_brought(run_id):
         return
     with st.container(horizontal=True, vertical_alignment="center", key="brought"):
         st.caption(f":material/folder_zip: {t('share.brought')}")

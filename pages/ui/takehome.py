@@ -6,7 +6,7 @@ import zipfile
 
 import streamlit as st
 
-from pages.ui import runs, session, text
+from pages.ui import runs, session, share, text
 from pages.ui.own import door as own_door
 from pages.ui.text import t
 from replearn_core import catalog, engine, takehome
@@ -19,6 +19,7 @@ def beneath(view: RunView) -> None:
     """The offer under a run that has ended; nothing while it goes, or where it learned nothing."""
     if view.live or view.experiment is None or runs.epoch_of(view) <= 0:
         return
+    share.came_with_a_bundle(view.run_id)
     box = st.expander(t("takehome.title"), icon=":material/home_work:", key=session.TAKEHOME, on_change="rerun")
     if not box.open:
         return
@@ -30,6 +31,7 @@ def beneath(view: RunView) -> None:
         except ValueError:
             st.caption(t("takehome.no_chain"))
             _weights(view)
+            share.offer(view.run_id)
             return
         with st.container(horizontal=True, key="takehome_buttons"):
             _button("script", takehome.script(chain, measured(view)), f"run-{view.run_id[:8]}.py", "text/x-python")
@@ -37,6 +39,8 @@ def beneath(view: RunView) -> None:
                 "notebook", takehome.notebook(chain, measured(view)), f"run-{view.run_id[:8]}.ipynb", "application/x-ipynb+json"
             )
             _weights(view)
+            if view.state == "finished" and not catalog.is_own(view.experiment.dataset):
+                share.offer(view.run_id)
             if catalog.is_own(view.experiment.dataset):
                 own_door.take_home(view.experiment.dataset, "takehome")
         if view.experiment.dataset in takehome.NEEDS_A_FILE or catalog.is_own(view.experiment.dataset):

@@ -43,7 +43,7 @@ def test_a_zip_is_trained_on_its_link_opens_it_for_others_and_deleting_ends_all_
     dialog.locator(".st-key-own_use button").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page).to_have_url(re.compile(r"dataset=own-i8-192-48-2-[0-9a-f]{32}"))
-    page.get_by_role("button", name=said("en", "train.train"), exact=True).click()
+    page.get_by_role("button", name=said("en", "train.start"), exact=True).click()
     expect(page).to_have_url(re.compile("run=[0-9a-f]{32}"))
     finished = re.compile(said("en", "state.finished").split("{")[0].strip(" :*"))
     expect(page.locator(".st-key-lab_picture")).to_contain_text(finished)
@@ -61,7 +61,7 @@ def test_a_zip_is_trained_on_its_link_opens_it_for_others_and_deleting_ends_all_
     expect(page).to_have_url(re.compile("dataset=digits|autoencoder$|autoencoder\\?lang"))
     late = visit(other.url)
     expect(late.locator(".st-key-lab_knobs")).to_contain_text(said("en", "problem.own_left"))
-    assert not [found for found in (server.store / "runs" / "own").glob("*/*")]
+    assert not list((server.store / "runs" / "own").glob("*/*"))
 
 
 def test_a_table_goes_from_its_columns_to_a_target_of_study_and_a_phone_never_scrolls_sideways(visit, server):
@@ -85,4 +85,4 @@ def test_a_hostile_file_is_answered_in_the_visitors_language_and_the_page_goes_o
     expect(dialog.locator(".st-key-own_refused")).to_contain_text(said("zh-TW", "problem.own_objects", name="npy"))
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page.get_by_role("button", name=said("zh-TW", "train.train"), exact=True)).to_be_enabled()
+    expect(page.get_by_role("button", name=said("zh-TW", "train.start"), exact=True)).to_be_enabled()

@@ -284,7 +284,7 @@ def test_the_list_has_every_lesson_with_its_question_its_length_and_its_claims(l
     assert not app.exception and not app.error
     lines = shown(app)
     for one in lessons(lang).values():
-        assert one.question in lines and any(one.title in line for line in lines)
+        assert one.question in lines and f"{one.order} · {one.title}" in [head.value for head in app.subheader]
     assert not [line for line in lines if re.search(r"\b(lessons|guide)\.", line)]
 
 

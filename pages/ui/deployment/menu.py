@@ -31,7 +31,7 @@ def show() -> None:
 
 def _verdict(halves: list[tuple[product.Half, product.Half]], picks: list[tuple[int, int]], terms: dict[str, float]) -> str:
     """What the choice by money earned beside the choice by accuracy, on samples that neither had seen."""
-    gains = [product.gained(judged, *pick, **terms) for (_, judged), pick in zip(halves, picks)]
+    gains = [product.gained(judged, pick, **terms) for (_, judged), pick in zip(halves, picks)]
     found = product.interval(gains)
     same = sum(accurate == rich for accurate, rich in picks)
     direction = "same" if same == len(picks) else found.direction

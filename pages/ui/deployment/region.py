@@ -172,8 +172,12 @@ def money(value: float) -> str:
     """Dollars, three digits."""
     sign = "−" if value < 0 else ""
     size = abs(value)
-    shown = f"{size:,.0f}" if size >= 1_000 else small(size) if 0 < size < 1e-3 else three(size)
-    return f"{sign}US$ {shown}"
+    return f"{sign}US$ {figure(size)}"
+
+
+def figure(size: float) -> str:
+    """Three digits, thousands with a comma, tiny ones as powers of ten."""
+    return f"{size:,.0f}" if size >= 1_000 else small(size) if 0 < size < 1e-3 else three(size)
 
 
 # ---- training's bill ----
@@ -191,7 +195,7 @@ def _bill(view: RunView) -> None:
         st.metric(
             t("deployment.bill_time"), duration(seconds) if seconds >= 1 else t("deployment.unit.ms", n=three(1e3 * seconds))
         )
-        st.metric(t("deployment.bill_energy"), t("deployment.unit.wh", n=three(watt_hours)))
+        st.metric(t("deployment.bill_energy"), t("deployment.unit.wh", n=figure(watt_hours)))
         st.metric(t("deployment.bill_cost"), money(cost))
     st.caption(t("deployment.bill_how", watts=f"{state.term('watts'):g}"))
 
@@ -219,7 +223,7 @@ def _against_scratch() -> None:
             t("deployment.column.strategy"): [t(f"transfer.strategy.{name}") for name in rows],
             t("deployment.column.epochs"): [never if one is None else three(one) for one in epochs],
             t("deployment.bill_time"): [never if one is None else t("deployment.unit.ms", n=three(1e3 * one)) for one in seconds],
-            t("deployment.bill_energy"): [never if one is None else t("deployment.unit.wh", n=three(one[0])) for one in bills],
+            t("deployment.bill_energy"): [never if one is None else t("deployment.unit.wh", n=figure(one[0])) for one in bills],
             t("deployment.bill_cost"): [never if one is None else money(one[1]) for one in bills],
         },
         hide_index=True,

@@ -10,6 +10,7 @@ from pages.ui.latent import asking
 from pages.ui.latent import look as looks
 from pages.ui.latent.look import KNOB, Look
 from pages.ui.own import door as own_door
+from pages.ui.teaching import locks
 from pages.ui.text import t
 from replearn_core import tasks
 from replearn_core.engine import RunView
@@ -245,11 +246,19 @@ def _take_errors(chosen: tuple[int, int]) -> None:
 
 
 def _bound(field: str, take: Callable[[Any], None] | None = None) -> dict[str, Any]:
-    return {"key": KNOB + field, "on_change": _taken, "args": (field, take)}
+    return {"key": KNOB + field, "on_change": _taken, "args": (field, take), "disabled": locks.locked(_knob_of(field))}
+
+
+def _knob_of(field: str) -> str:
+    """The parameter of the address that a widget sets."""
+    return "maps" if field.startswith("map") else "colour" if field == "unit" else field
 
 
 def _taken(field: str, take: Callable[[Any], None] | None) -> None:
     value = session.get(KNOB + field)
+    if (refused := locks.refusal(_knob_of(field), text.setting(field))) is not None:
+        session.put(looks.NOTICES, (refused,))
+        return
     if take:
         take(value)
     elif value is not None:
@@ -262,30 +271,41 @@ def _put(field: str, value: Any) -> None:
 
 
 def _choice(field: str, names: Sequence[Any], label_of: Callable[[Any], str], value: Any) -> None:
+    if locks.hidden(field):
+        return
     _put(field, value)
-    st.selectbox(t(f"knob.{field}.name"), names, format_func=label_of, **_bound(field), help=t(f"knob.{field}.help"))
+    helped = locks.help_for(field, t(f"knob.{field}.help"))
+    st.selectbox(t(f"knob.{field}.name"), names, format_func=label_of, **_bound(field), help=helped)
 
 
 def _segments(field: str, value: Any, names: Sequence[Any]) -> None:
+    if locks.hidden(field):
+        return
     _put(field, value)
     labels = {name: t(f"explorer.{field}_{name}") for name in names}
     title = t("explorer.view" if field == "view" else f"knob.{field}.name")
     st.segmented_control(
         title, names, format_func=lambda name: labels.get(name, str(name)),
-        **_bound(field), required=True, help=t(f"explorer.{field}_help"),
+        **_bound(field), required=True, help=locks.help_for(field, t(f"explorer.{field}_help")),
     )  # fmt: skip
 
 
 def _number(
     field: str, value: int, low: int, high: int, take: Callable[[Any], None] | None = None, help_text: str | None = None
 ) -> None:
+    if locks.hidden(_knob_of(field)):
+        return
     _put(field, max(low, min(value, high)))
-    st.number_input(t(f"knob.{field}.name"), low, high, step=1, **_bound(field, take), help=help_text or t(f"knob.{field}.help"))
+    helped = locks.help_for(_knob_of(field), help_text or t(f"knob.{field}.help"))
+    st.number_input(t(f"knob.{field}.name"), low, high, step=1, **_bound(field, take), help=helped)
 
 
 def _steps(field: str, value: float, steps: Sequence[float]) -> None:
     """A slider over readable steps; a number that a link brought in stands among them."""
+    if locks.hidden(field):
+        return
     kind = type(looks.DEFAULTS[field])
     _put(field, kind(value))
     options = sorted({kind(step) for step in steps} | {kind(value)})
-    st.select_slider(t(f"knob.{field}.name"), options, format_func=text.number, **_bound(field), help=t(f"knob.{field}.help"))
+    helped = locks.help_for(field, t(f"knob.{field}.help"))
+    st.select_slider(t(f"knob.{field}.name"), options, format_func=text.number, **_bound(field), help=helped)

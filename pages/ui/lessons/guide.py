@@ -142,7 +142,7 @@ def _head(lesson: Lesson, n: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="guide_head"):
         st.caption(t("guide.step", lesson=lesson.title, n=n, all=len(lesson.steps)))
     st.progress(n / len(lesson.steps))
-    st.markdown(f"##### {lesson.steps[n - 1].title}")
+    st.subheader(lesson.steps[n - 1].title, anchor=False)
     st.markdown(lesson.steps[n - 1].text)
 
 
@@ -187,7 +187,7 @@ def _guessed(lesson: str, n: int, ask: Ask, result: Result) -> None:
 def _wait(lesson: Lesson, n: int, step: Step, ask: Ask, guess: float | str, result: Result) -> None:
     with st.container(key="guide_wait", gap="small"):
         st.markdown(f"**{ask.question}**")
-        st.markdown(t("guide.you_guessed", guess=_said(ask, guess)))
+        st.markdown(text.spaced(t("guide.you_guessed", guess=_said(ask, guess))))
         if result.state == "going":
             st.markdown(f":material/hourglass_top: {t('guide.going')}")
         elif result.state == "open":
@@ -219,7 +219,7 @@ def _compare(lesson: Lesson, n: int, step: Step, ask: Ask, guess: float | str, r
     with st.container(key="guide_right" if hit else "guide_other", gap="small"):
         st.markdown(f"**{ask.question}**")
         icon, key = ("check_circle", "guide.right") if hit else ("lightbulb", "guide.other")
-        st.markdown(f":material/{icon}: {t(key, guess=_said(ask, guess), found=found)}")
+        st.markdown(text.spaced(f":material/{icon}: {t(key, guess=_said(ask, guess), found=found)}"))
         st.markdown(f"**{filled(step.parts['told'], result.numbers)}**")
     if result.shipped:
         st.caption(f":material/inventory_2: {t('guide.shipped')}")
@@ -263,7 +263,9 @@ def _end(lesson: Lesson) -> None:
 
 
 def _foot(lesson: Lesson, n: int, ready: bool) -> None:
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="guide_foot"):
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap=None, key="guide_foot"
+    ):
         if n > 1:
             link(lesson, n - 1, t("guide.back"), "chevron_left", "guide_back")
         _leave()
@@ -279,9 +281,9 @@ def _claim(ask: Ask | None) -> str:
 
 
 def _style(step: Step, asking: bool, covered: bool) -> None:
-    """An outline around what the step names. Until the guess is made, what the page says of the outcome is out of sight, and so is
-    a result that is there already."""
-    rules = [f"{views.selector(step.view, one, step.knobs)} {{ outline: 2px solid var(--lab-accent); outline-offset: 4px; "
+    """An outline around what the step names. Until the guess is made, what the page says of the outcome is out of sight,
+    and so is a result that is there already."""
+    rules = [f"{views.selector(step.view, one, step.knobs)} {{ outline: 2px solid var(--lab-accent); outline-offset: 2px; "
              "border-radius: 8px }" for one in step.highlight]  # fmt: skip
     if step.view == "evidence" and step.ask:  # of all the cards only the one that the step is about
         rules.append(f':has(> [class*="st-key-evidence_C"]):not(:has(> .st-key-evidence_{_claim(step.ask)})) {{ display: none }}')

@@ -35,7 +35,7 @@ def show() -> None:
 def _card(lesson: Lesson, so_far: Progress) -> None:
     done = _done(lesson, so_far)
     with st.container(border=True, key=f"lesson_{lesson.id}"):
-        st.markdown(f"##### {lesson.order} · {lesson.title}")
+        st.subheader(f"{lesson.order} · {lesson.title}", anchor=False)
         st.markdown(lesson.question)
         with st.container(key=f"lesson_foot_{lesson.id}", gap="xsmall"):
             st.caption(t("lessons.about", minutes=lesson.minutes, steps=len(lesson.steps), claims=list(lesson.claims)))

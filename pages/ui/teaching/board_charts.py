@@ -110,7 +110,7 @@ def _bars(bars: tuple[tuple[str, int], ...], dark: bool, large: bool, across: bo
     made.update_xaxes(tickfont={"size": size}, type="linear" if across else "category", showgrid=False, fixedrange=True)
     made.update_yaxes(tickfont={"size": size}, showgrid=False, fixedrange=True, autorange="reversed" if across else True)
     (made.update_xaxes if across else made.update_yaxes)(showticklabels=False, rangemode="tozero")
-    return made  # type: ignore[return-value]
+    return made
 
 
 def _wrapped(label: str) -> str:
@@ -171,4 +171,4 @@ def _errors(
     made.update_layout(font={"size": size}, showlegend=False, hovermode="closest")
     made.update_xaxes(type="log", tickvals=sorted({x for x, _ in points}), fixedrange=True, tickfont={"size": size})
     made.update_yaxes(rangemode="tozero", fixedrange=True, tickfont={"size": size})
-    return made  # type: ignore[return-value]
+    return made

@@ -1,5 +1,6 @@
 """The class board: question, answers and best runs of one room, drawn anew each second; the teacher's part below."""
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -43,11 +44,15 @@ def show() -> None:
 def _secret(room: Room) -> str | None:
     """The teacher's secret where this visitor has it: from the link, or from an earlier page of this visit."""
     known = dict(session.get(KEYS, {}))
-    for said in (st.query_params.get("key"), known.get(room.code)):
-        if said and rooms_ui.asked(lambda said=said: place.rooms().is_teacher(room.code, said)) is True:
+    for said in filter(None, (st.query_params.get("key"), known.get(room.code))):
+        if rooms_ui.asked(partial(_is_teacher, room.code, said)) is True:
             session.put(KEYS, known | {room.code: said})
             return str(said)
     return None
+
+
+def _is_teacher(code: str, secret: str) -> bool:
+    return place.rooms().is_teacher(code, secret)
 
 
 def _ways() -> None:

@@ -29,14 +29,14 @@ def rooms() -> "Rooms":
     """The class rooms of this installation. Raises Unavailable, RoomRefused."""
     from replearn_core.rooms import Rooms
 
-    return _of_store(Rooms)  # type: ignore[no-any-return]
+    return _of_store(Rooms)
 
 
 def links() -> "Links":
     """The short links of this installation. Raises Unavailable, LinkRefused."""
     from replearn_core.links import Links
 
-    return _of_store(Links)  # type: ignore[no-any-return]
+    return _of_store(Links)
 
 
 def _of_store(kind: Any) -> Any:

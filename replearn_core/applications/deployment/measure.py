@@ -102,7 +102,7 @@ def _torch_form(name: str, model: nn.Module, width: int) -> Form:
 
 def _processes(found: list[Form], s: Subject) -> dict[str, float]:
     """What serving takes in memory: PyTorch's process for the model as trained, ONNX Runtime's for its two forms."""
-    numbers = {}
+    numbers: dict[str, float] = {}
     for form in found:
         if form.name != "float32" and not form.name.startswith("onnx"):
             continue

@@ -116,9 +116,9 @@ def choices(half: Half, **terms: float) -> tuple[int, int]:
     return accurate, max(range(len(models)), key=lambda i: earned(models[i], **terms))
 
 
-def gained(judged_by: Half, accurate: int, rich: int, **terms: float) -> float:
+def gained(judged_by: Half, picked: tuple[int, int], **terms: float) -> float:
     """Money a day that the choice by money earns more than the choice by accuracy."""
-    models = judged_by.models()
+    models, (accurate, rich) = judged_by.models(), picked
     return earned(models[rich], **terms) - earned(models[accurate], **terms)
 
 
@@ -130,7 +130,7 @@ def earned(model: Model, *, revenue: float, budget: float, **terms: float) -> fl
 def _compared(chosen_by: Half, judged_by: Half, revenue: float, budget: float) -> tuple[float, float, float]:
     """(money as a share of the best that could be, accuracy, log of the slow answer's time): by money less by accuracy."""
     accurate, rich = choices(chosen_by, revenue=revenue, budget=budget)
-    money = gained(judged_by, accurate, rich, revenue=revenue, budget=budget) / (TERMS["traffic"] * revenue)
+    money = gained(judged_by, (accurate, rich), revenue=revenue, budget=budget) / (TERMS["traffic"] * revenue)
     a, b = (judged_by.models()[place] for place in (rich, accurate))
     return money, a.quality - b.quality, float(np.log(a.slow / b.slow))
 
@@ -219,7 +219,7 @@ def _together(members: Sequence[nn.Module]) -> nn.Module:
             self.members = torch.nn.ModuleList(members)
 
         def forward(self, x: Tensor) -> Tensor:
-            return sum(member(x).softmax(dim=1) for member in self.members) / len(self.members)  # type: ignore[return-value]
+            return sum(member(x).softmax(dim=1) for member in self.members) / len(self.members)
 
     return Together().eval()
 
