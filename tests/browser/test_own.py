@@ -28,9 +28,9 @@ def pictures(count: int = 240) -> bytes:
     return stream.getvalue()
 
 
-def bring(page, content: bytes, name: str = "lines.zip"):
+def bring(page, content: bytes, name: str = "lines.zip", lang: str = "en"):
     """The dialog with this file in it."""
-    page.locator("[class*='st-key-own_open_'] button").first.click()
+    page.get_by_role("button", name=said(lang, "own.open"), exact=True).click()
     dialog = page.get_by_role("dialog")
     dialog.locator("input[type=file]").set_input_files({"name": name, "mimeType": "application/octet-stream", "buffer": content})
     return dialog
@@ -56,7 +56,7 @@ def test_a_zip_is_trained_on_its_link_opens_it_for_others_and_deleting_ends_all_
     expect(elsewhere.get_by_role("option").first).to_be_visible()
     assert not any("Own images" in one for one in elsewhere.get_by_role("option").all_inner_texts()), "nobody else sees it listed"
 
-    page.locator("[class*='st-key-own_open_'] button").first.click()
+    page.get_by_role("button", name=said("en", "own.open"), exact=True).click()
     page.locator("[class*='st-key-own_delete_0'] button").click()
     expect(page).to_have_url(re.compile("dataset=digits|autoencoder$|autoencoder\\?lang"))
     late = visit(other.url)
@@ -81,7 +81,7 @@ def test_a_hostile_file_is_answered_in_the_visitors_language_and_the_page_goes_o
     page = visit(f"{server.address}/autoencoder", lang="zh-TW")
     stream = io.BytesIO()
     np.save(stream, np.array([{}, 1], object), allow_pickle=True)
-    dialog = bring(page, stream.getvalue(), "x<script>alert(1)</script>.npy")
+    dialog = bring(page, stream.getvalue(), "x<script>alert(1)</script>.npy", "zh-TW")
     expect(dialog.locator(".st-key-own_refused")).to_contain_text(said("zh-TW", "problem.own_objects", name="npy"))
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
