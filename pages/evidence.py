@@ -1,13 +1,17 @@
-"""The lecture's claims and what the seeds say of each: shown, shown only in part, not shown, or not tested yet."""
+"""The lecture's claims and what the seeds say of each: shown, shown only in part, not shown, or not tested yet.
+
+Below them four published tables, computed again.
+"""
 
 import streamlit as st
 
 from pages.ui import text
-from pages.ui.evidence import card, state, told
+from pages.ui.evidence import card, papers, state, told
 from pages.ui.text import ASSETS, t
 from replearn_core import claims
 
-st.html(ASSETS / "css" / "evidence.css")
+for name in ("evidence", "papers"):
+    st.html(ASSETS / "css" / f"{name}.css")
 state.ADDRESS.follow()
 verdicts = [told.verdict_of(claim) for claim in claims.LECTURE]
 wanted = state.wanted()
@@ -19,6 +23,7 @@ with st.container(key="evidence_head"):
     st.markdown(t("evidence.how"))
     state.choose({state.ALL: len(verdicts)} | {name: verdicts.count(name) for name in told.VERDICTS})
     st.caption(t("evidence.key"))
+    st.markdown(t("papers.below"))
 
 # ---- the claims, part by part ----
 for part in told.PARTS:
@@ -40,4 +45,7 @@ st.download_button(
     on_click="ignore",
     key="evidence_csv",
 )
+
+# ---- below the claims: what others have published, computed again ----
+papers.draw()
 state.ADDRESS.write()

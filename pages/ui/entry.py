@@ -11,6 +11,7 @@ import streamlit as st  # noqa: E402
 from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 
 from pages.ui import errors, menu, palette, session, share, text, visits  # noqa: E402
+from pages.ui.components import theme  # noqa: E402
 from pages.ui.lessons import frame  # noqa: E402
 from pages.ui.teaching import bar  # noqa: E402
 from pages.ui.text import t  # noqa: E402
@@ -26,7 +27,8 @@ def main() -> None:
         initial_sidebar_state="collapsed",
     )
     st.html(ROOT / "assets" / "css" / "lab.css")
-    st.html(_colours(dark=st.context.theme.type == "dark"))
+    dark = st.context.theme.type == "dark"
+    st.html(_colours(dark))
     page = st.navigation(_pages(), position="top")
     sharing = _header(page)
     name = page.url_path or "home"
@@ -35,6 +37,8 @@ def main() -> None:
     with frame.around(name), errors.contained(name):
         page.run()
     bar.below()
+    with st.container(key="theme_place"):
+        theme.mount(dark)
     if st.context.is_embedded:
         st.html(ROOT / "assets" / "css" / "embed.css")
         return

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import charts, plot, runs, session, text
+from pages.ui import charts, plot, runs, session, tables, text
 from pages.ui.charts import Finding, Segment
 from pages.ui.text import t
 from replearn_core.engine import RunView
@@ -93,7 +93,7 @@ def _measures(own: RunView, others: Sequence[RunView]) -> None:
     for view, column in zip(views, columns, strict=True):
         table[runs.title_of(view)] = [measured(name, column.get(name), view) for name in names]
     with st.container(key="measures_table"):
-        st.table(table, hide_index=True, border="horizontal")
+        tables.show(table, "measures", offered=not any(view.live for view in views))
 
 
 def _with_pca(found: Mapping[str, float]) -> dict[str, float | None]:

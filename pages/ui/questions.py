@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import session
+from pages.ui import session, tables
 from pages.ui.text import duration, t
 from replearn_core import claims, engine, studies, tasks
 from replearn_core.engine import Refused, TaskView
@@ -114,3 +114,4 @@ def findings(told: Mapping[str, Any], sentence: Callable[[str, Mapping[str, floa
         for key, numbers in told["findings"]:
             st.markdown(f"- {sentence(key, numbers)}")
         st.caption(t("properties.how"))
+        tables.offer_study(told, sentence)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from pages.ui import plot, questions, runs, session, text
+from pages.ui import plot, questions, runs, session, tables, text
 from pages.ui.latent import asking, knobs
 from pages.ui.text import t
 from replearn_core import engine, properties, tasks
@@ -117,6 +117,16 @@ def _numbers(numbers: Mapping[str, float], view: RunView) -> None:
     st.markdown("\n".join(f"- {sentence}" for sentence in sentences(numbers)))
     assert view.experiment is not None
     st.caption(t("scorecard.about", seed=str(view.experiment.seed), run=view.run_id[:8]))
+    tables.offer("scorecard", lambda: tables.of_columns(columns(numbers)), t("scorecard.csv"))
+
+
+def columns(numbers: Mapping[str, float]) -> dict[str, list[float | str | None]]:
+    """The same numbers as a table: a row a property with its reference."""
+    return {
+        t("measure.measure"): [t(f"scorecard.{name}.name") for name in ROWS],
+        t("scorecard.this_run"): [numbers.get(name) for name in ROWS],
+        t("scorecard.compared"): [numbers.get(f"{name}.reference") for name in ROWS],
+    }
 
 
 def sentences(numbers: Mapping[str, float]) -> list[str]:

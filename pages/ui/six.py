@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from pages.ui import errors, live, plot, session, text
+from pages.ui import errors, live, plot, session, tables, text
 from pages.ui.components.film import FilmRun, film
 from pages.ui.panels import measured
 from pages.ui.runs import epoch_of, events_of, history, measures_of, pca_error
@@ -38,7 +38,7 @@ def _six(runs: Mapping[str, str], was_moving: bool) -> None:
         film(shown, texts=live.film_texts(), view="images", key="film_six", live=was_moving)
         st.html(_narrow_labels([t(f"variant.{name}.name") for name in views]))
         with st.container(key="six_table"):
-            st.table(table(views), hide_index=True, border="horizontal")
+            tables.show(table(views), "six", offered=not was_moving)
             st.caption(t("six.no_pca"))
 
 

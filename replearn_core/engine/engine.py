@@ -24,7 +24,7 @@ from replearn_core.engine.views import RUNNING, WAITING, Refused, RunView, TaskV
 from replearn_core.events import Event
 from replearn_core.experiment import Experiment, Problem
 from replearn_core.own import kept as own
-from replearn_core.store import Damaged, Store, StoreUnavailable
+from replearn_core.store import BUSY, Damaged, Store, StoreUnavailable
 from replearn_core.tasks import CannotAnswer, Task
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,8 @@ class Engine:
             owners = (*job.owners, *job.again) if job else ()
         for owner in owners:
             self.cancel(job_id, owner=owner)
-        if job_id in self.books.jobs:
+        kept = self.store.kept(job_id)
+        if job_id in self.books.jobs or (kept is not None and kept.state in BUSY):  # here, or on another server
             return False
         self.store.delete(job_id)
         self.store.forget_task(job_id)

@@ -15,7 +15,6 @@ from replearn_core.own import found, pictures, worker, zips
 from replearn_core.own.found import Found
 from replearn_core.own.refusal import Refused, shown_name
 
-LIMIT = 32 * 2**20  # bytes of the file
 MEMBERS = 64
 UNPACKED = 96 * 2**20  # bytes of one array
 SAMPLES_NAMES = ("x", "x_train", "images", "data", "X", "X_train", "arr_0")

@@ -11,8 +11,6 @@ from replearn_core.own import found
 from replearn_core.own.found import Found
 from replearn_core.own.refusal import Refused
 
-LIMIT = csvfile.MOST_BYTES
-
 
 def look(data: bytes) -> dict[str, Any]:
     """`csvfile.summary` with, for each column, whether it can be used: `number`, and `classes` (2 … CLASSES levels)."""

@@ -13,7 +13,6 @@ from replearn_core.own import found, zips
 from replearn_core.own.found import Found
 from replearn_core.own.refusal import Refused, shown_name
 
-LIMIT = 32 * 2**20  # bytes of the zip
 MEMBERS = 20_000
 DIRECTORY = 4 * 2**20  # bytes of the list of members: read before anything trusts their number
 UNPACKED = 128 * 2**20  # bytes of all files together

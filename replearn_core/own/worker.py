@@ -11,8 +11,7 @@ from typing import Any
 from replearn_core.own import limited
 from replearn_core.own.refusal import Refused
 
-LIMIT = 32 * 2**20  # bytes of any file
-TABLE = 20 * 2**20  # bytes of a table
+LIMIT = 20 * 2**20  # bytes of any file: as many as the server lets through (`server.maxUploadSize`)
 SECONDS = 20  # of processor time
 MEGABYTES = 640  # of address space, libraries included
 LEAST = 100  # different samples: fewer leave nothing to hold out
@@ -32,20 +31,20 @@ def kind_of(data: bytes) -> str:
 
 def looked(data: bytes) -> dict[str, Any]:
     """What a table's columns are, so that a visitor can choose among them. Raises Refused."""
-    _check_size(data, TABLE)
+    _check_size(data)
     return limited.ask(__name__, "look", _packed({}, data), SECONDS)[0]
 
 
 def prepared(data: bytes, side: int = 0, columns: Sequence[str] = (), label: str = "") -> tuple[dict[str, Any], bytes]:
     """(facts, the npz to keep), see `found.halved`. side: of images, 0 for what suits them. Raises Refused."""
-    _check_size(data, TABLE if kind_of(data) == "table" else LIMIT)
+    _check_size(data)
     request = {"side": side, "columns": list(columns), "label": label}
     return limited.ask(__name__, "prepare", _packed(request, data), SECONDS)
 
 
-def _check_size(data: bytes, limit: int) -> None:
-    if len(data) > limit:
-        raise Refused("problem.own_too_large", megabytes=len(data) / 2**20, limit=limit // 2**20)
+def _check_size(data: bytes) -> None:
+    if len(data) > LIMIT:
+        raise Refused("problem.own_too_large", megabytes=len(data) / 2**20, limit=LIMIT // 2**20)
 
 
 def _packed(request: Mapping[str, Any], data: bytes) -> bytes:

@@ -66,7 +66,7 @@ def test_a_lesson_goes_on_where_the_student_left_it_and_the_server_was_told_noth
     page.get_by_role("link", name=said("en", "lessons.continue", n=2)).first.click()
     page.wait_for_url("**/autoencoder?**step=2**")
     page.goto(f"{server.address}/lessons")
-    page.locator(".st-key-lessons_forget button").click()
+    page.locator(".st-key-lessons_forget button:visible").click()
     expect(page.locator(".st-key-lessons_sum")).to_have_count(0)
     other = visit(f"{server.address}/lessons")
     expect(other.locator(f".st-key-lesson_{LESSON}")).to_be_visible()
@@ -94,7 +94,7 @@ def test_turned_knobs_are_told_and_one_press_brings_the_lessons_back(visit, serv
 def test_an_unknown_lesson_is_told_and_the_page_can_be_used(visit, server):
     page = visit(f"{server.address}/autoencoder?lesson=%3Cb%3Enothing&step=3", lang="zh-TW")
     expect(page.locator(".st-key-guide_notice")).to_contain_text("<b>nothing")
-    expect(page.locator(".st-key-train button")).to_be_enabled()
+    expect(page.locator(".st-key-train button:visible")).to_be_enabled()
     page.locator(".st-key-guide_leave a:visible").click()
     page.wait_for_url("**/lessons**")
     assert "lesson=" not in page.url

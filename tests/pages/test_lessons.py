@@ -270,8 +270,11 @@ def test_a_record_that_somebody_wrote_by_hand_does_no_harm(record):
     assert progress._read(record) == progress.Progress(guess={}) or progress._read(record) == progress.Progress()
 
 
-def test_two_visits_become_one_record_and_the_latest_wins_lesson_by_lesson():
-    assert progress.merged({"a": {"at": 1}, "b": {"at": 2}}, {"b": {"at": 3}}) == {"a": {"at": 1}, "b": {"at": 3}}
+def test_two_visits_become_one_record_and_the_latest_wins_step_by_step():
+    kept = {"a": {"at": 1}, "b": {"at": 2, "done": [1, 2], "right": [1, 2], "guess": {"1": "half", "2": 5}}}
+    mine = {"b": {"at": 3, "done": [2, 3], "right": [3], "guess": {"2": 6}}}
+    both = {"at": 3, "done": [1, 2, 3], "right": [1, 3], "guess": {"1": "half", "2": 6}}
+    assert progress.merged(kept, mine) == {"a": {"at": 1}, "b": both}
     assert progress.merged("nonsense", {"b": {}}) == {"b": {}}
 
 

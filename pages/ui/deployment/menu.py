@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import streamlit as st
 
-from pages.ui import text
+from pages.ui import tables, text
 from pages.ui.deployment import knobs, state
 from pages.ui.plot import three
 from pages.ui.text import duration, t
@@ -24,7 +24,7 @@ def show() -> None:
     picks = [product.choices(first, **terms) for first, _ in halves]
     st.markdown(f"##### {t('deployment.menu_title')}")
     st.markdown(f"**{_verdict(halves, picks, terms)}**")
-    st.dataframe(_table(halves, picks, terms), hide_index=True, width="stretch", key="deployment_menu")
+    tables.show(_table(halves, picks, terms), "deployment_menu", wide=True)
     made = claims.made(kept)
     st.caption(t("deployment.menu_how", seeds=len(halves), date=made["date"], time=duration(made["seconds"])))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.ui import errors, questions, text
+from pages.ui import errors, questions, tables, text
 from pages.ui.deployment import charts, menu, package, state
 from pages.ui.deployment.knobs import small
 from pages.ui.plot import three
@@ -70,7 +70,7 @@ def _forms(standing: TaskView, view: RunView) -> None:
         alt=_said(models, best),
     )
     st.caption(_said(models, best))
-    st.dataframe(_table(numbers, models, best, labelled), hide_index=True, width="stretch", key="deployment_table")
+    tables.show(_table(numbers, models, best, labelled), "deployment_table", wide=True, offered=not standing.live)
     calls = len(standing.arrays[f"{models[0].name}.times_1"])
     st.caption(t("deployment.how", calls=calls, held_out=int(numbers["held_out"])))
     _kept(numbers)
@@ -218,7 +218,7 @@ def _against_scratch() -> None:
     bills = [None if one is None else bill(one, watts=state.term("watts"), price=state.term("price")) for one in seconds]
     st.markdown(f"##### {t('deployment.scratch')}")
     never = t("deployment.never")
-    st.dataframe(
+    tables.show(
         {
             t("deployment.column.strategy"): [t(f"transfer.strategy.{name}") for name in rows],
             t("deployment.column.epochs"): [never if one is None else three(one) for one in epochs],
@@ -226,9 +226,8 @@ def _against_scratch() -> None:
             t("deployment.bill_energy"): [never if one is None else t("deployment.unit.wh", n=figure(one[0])) for one in bills],
             t("deployment.bill_cost"): [never if one is None else money(one[1]) for one in bills],
         },
-        hide_index=True,
-        width="stretch",
-        key="deployment_scratch",
+        "deployment_scratch",
+        wide=True,
     )
     seeds = len(arrays["from_scratch.curve"])
     st.caption(t("deployment.scratch_how", level=f"{100 * level:.1f}", seeds=seeds, date=claims.made(kept)["date"]))

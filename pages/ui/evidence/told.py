@@ -1,10 +1,9 @@
 """What is said of a claim: its verdict, its comparisons in words, its experiment's address, and all of it as CSV."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
+from pages.ui.tables import escaped, written
 from pages.ui.text import has, t
 from replearn_core import claims
 from replearn_core.claims import Measured
@@ -20,7 +19,6 @@ PARTS: Mapping[str, range] = {
     "deployment": range(24, 27),
 }
 """Page → numbers of the claims that it is about, in the lecture's order."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet reads a formula from
 
 
 def part_of(claim: str) -> str:
@@ -88,23 +86,13 @@ COLUMNS = ("claim", "sentence", "verdict", "comparison", "expects", "effect", "l
 
 
 def as_csv(wanted: Iterable[str]) -> bytes:
-    """One row a comparison, one for a claim without any; UTF-8 with the mark that spreadsheets look for."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([escaped(t(f"evidence.column.{name}")) for name in COLUMNS])
+    """One row a comparison, one for a claim without any."""
+    rows: list[list[str | float]] = [[t(f"evidence.column.{name}") for name in COLUMNS]]
     for claim in wanted:
         head: list[str | float] = [claim, t(f"claim.{claim}.sentence"), t(f"evidence.verdict.{verdict_of(claim)}")]
         for one in measured(claim):
             expects = t(f"evidence.expects.{one.effect.expected}")
-            told = (label(one), expects, one.mean, one.low, one.high, one.seeds)
-            writer.writerow([escaped(cell) for cell in (*head, *told, one.date, one.effect.link)])
+            rows.append([*head, label(one), expects, one.mean, one.low, one.high, one.seeds, one.date, one.effect.link])
         if not measured(claim):
-            writer.writerow([escaped(cell) for cell in (*head, *[""] * (len(COLUMNS) - len(head)))])
-    return out.getvalue().encode("utf-8-sig")
-
-
-def escaped(cell: str | float) -> str:
-    """A cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe before it, numbers stay."""
-    if isinstance(cell, (int, float)):
-        return repr(cell)
-    return "'" + cell if cell.lstrip(" ").startswith(FORMULA) else cell
+            rows.append([*head, *[""] * (len(COLUMNS) - len(head))])
+    return written(rows)

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import panels as charts_on_page
-from pages.ui import plot, session, text
+from pages.ui import plot, session, tables, text
 from pages.ui.latent import asking, knobs, pictures
 from pages.ui.latent import look as looks
 from pages.ui.latent.asking import Asked
@@ -198,7 +198,7 @@ def _trust(scene: "Scene") -> list[Asked]:
     for title, numbers in maps.items():
         table[title] = [_measured(name, numbers) for name in rows]
     with st.container(key="measures_table"):
-        st.table(table, hide_index=True, border="horizontal")
+        tables.show(table, "maps")
     st.caption(t("explorer.trust_help"))
     return []
 

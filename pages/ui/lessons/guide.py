@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from pages.ui import address_bar, errors, palette, session, text
+from pages.ui.components.top import top
 from pages.ui.lessons import progress, results, views
 from pages.ui.lessons.lesson import Ask, Lesson, Step, lessons
 from pages.ui.lessons.results import Result
 from pages.ui.text import ASSETS, number, t
 
 GUESS = "lessons.guess."  # prefix of the widgets that take a guess
-SHOWN = "lessons.shown"  # (page, lesson, step) of the last run
+SHOWN = "lessons.shown"  # (page, parameters of the address) of the last run
 TELLING = (
     '.st-key-properties_choice [data-testid="stCaptionContainer"]',
     ".st-key-properties_notes",
@@ -40,26 +41,27 @@ def place(view: str) -> Callable[[], None]:
         else:
             progress.visit(lesson.id, step)
             _head(lesson, step)
-            into = st.container(key="guide_rest")
-            return lambda: _fill(into, lesson, step)
+            into, arrived = st.container(key="guide_rest"), st.query_params.to_dict()
+            return lambda: _fill(into, lesson, step, arrived)
     return lambda: None
 
 
-def _fill(into: st.delta_generator.DeltaGenerator, lesson: Lesson, step: int) -> None:
+def _fill(into: st.delta_generator.DeltaGenerator, lesson: Lesson, step: int, arrived: Mapping[str, str]) -> None:
     with into, errors.contained("lesson"):
         _step(lesson, step)
-    _show_address(lesson.steps[step - 1].view)
+        with st.container(key="guide_top"):
+            top(".st-key-guide", f"{lesson.id}.{step}")
+    _show_address(lesson.steps[step - 1].view, arrived)
 
 
-def _show_address(view: str) -> None:
-    """A link to another step on the same page brings its parameters here, but Streamlit leaves the browser's address as it was:
-    the next press would bring the old ones back."""
-    now = (view, st.query_params.get("lesson"), st.query_params.get("step"))
-    before = session.get(SHOWN)
-    if before != now:
-        session.put(SHOWN, now)
-        if before and before[0] == view:
-            st.query_params.from_dict(st.query_params.to_dict())
+def _show_address(view: str, arrived: Mapping[str, str]) -> None:
+    """A link to another step on the same page brings its parameters here, but Streamlit leaves the browser's address as it was,
+    and the next press would bring the old ones back. arrived: the parameters as this run began; where the page changed them
+    since, the browser has been told."""
+    before, now = session.get(SHOWN), (view, st.query_params.to_dict())
+    session.put(SHOWN, now)
+    if before and before[0] == view and before != now and arrived == now[1]:
+        st.query_params.from_dict(now[1])
 
 
 def query(lesson: Lesson, step: int) -> dict[str, str]:

@@ -61,8 +61,20 @@ def forget() -> None:
 
 
 def merged(kept: Any, mine: Any) -> Any:
-    """What an earlier visit kept, and over it, lesson by lesson, this visit's."""
-    return {**kept, **mine} if isinstance(kept, dict) and isinstance(mine, dict) else mine
+    """What an earlier visit kept, and over it, lesson by lesson and step by step, this visit's."""
+    if not isinstance(kept, dict) or not isinstance(mine, dict):
+        return mine
+    return {**kept, **{name: _both(_read(kept.get(name)), _read(one)) for name, one in mine.items()}}
+
+
+def _both(before: Progress, now: Progress) -> dict[str, Any]:
+    done, right = before.done | now.done, (before.right - now.done) | now.right
+    return {
+        "at": now.at,
+        "done": sorted(done),
+        "right": sorted(right),
+        "guess": _plain({**(before.guess or {}), **(now.guess or {})}),
+    }
 
 
 # ---- the record ----

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from pages.ui import tables
 from pages.ui.notifications import charts, show, state
 from pages.ui.notifications.charts import Line
 from pages.ui.plot import three
@@ -67,7 +68,7 @@ def _table(own: np.ndarray, everyone: np.ndarray, random: np.ndarray, money: lis
     for name, counts, worth in zip(("model", "all", "random"), (own, everyone, random), money):
         columns[t(f"notifications.policy.{name}")] = [f"{one:,.0f}" for one in counts] + [f"{worth:,.0f}".replace("-", "−")]
     with st.container(key="notifications_policies"):
-        st.table(columns, hide_index=True)
+        tables.show(columns, "notifications_policies_table")
 
 
 def _curves(arrays: Mapping[str, np.ndarray], family: str, place: int) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import errors, questions, text
+from pages.ui import tables as exports
 from pages.ui.notifications import decide, own, show, state
 from pages.ui.notifications.state import Asked
 from pages.ui.text import duration, t
@@ -85,6 +86,7 @@ def _result(asked: Asked) -> None:
             st.markdown(f"- {show.finding(key, numbers)}")
         kind = "worlds" if told["settings"]["dataset"] == "simulator" else "splits"
         st.caption(t(f"notifications.how_{kind}"))
+        exports.offer_study(told, show.finding)
     _source(str(told["settings"]["dataset"]))
     first, count = int(told["settings"]["first_seed"]), int(told["settings"]["seeds"])
     st.caption(t("notifications.about", first=first, last=first + count - 1, seeds=count, id=asked.view.task_id[:8]))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from pages.ui import tables
 from pages.ui.notifications import charts
 from pages.ui.notifications.charts import Line
 from pages.ui.plot import three
@@ -144,7 +145,7 @@ def table(told: Told, arrays: Arrays) -> None:
                 spread(told["summary"][f"{name}.{measure}"]) for name in models.FAMILIES
             ]
     with st.expander(t("notifications.all_measures"), icon=":material/table:"):
-        st.dataframe(columns, hide_index=True, width="stretch", key="notifications_table")
+        tables.show(columns, "notifications_table", wide=True)
         st.caption(t("notifications.intervals"))
 
 

@@ -13,6 +13,7 @@ from replearn_core.experiment import Problem
 from replearn_core.own import found, kept, pictures, worker
 from replearn_core.own.refusal import Refused, shown_name
 
+OPEN = "own.open"  # the page whose dialog is open
 FILE = "own.file"  # the widget
 READ = "own.read"  # (what was asked, Brought or Problem): the last file as it was read
 LOOKED = "own.looked"  # (file id, columns of a table or Problem)
@@ -30,19 +31,26 @@ def door(page: str, use: Callable[[str], None], now: str = "", hint: str = "", t
     use: what "use these data" does with a name. now: the set in use. hint: a sentence for this page. to: the page that follows.
     """
     st.html(ASSETS / "css" / "latent.css")  # of the preview's pictures; a dialog's own run would replace the page's styles
-    pressed = st.button(
-        t("own.open"), icon=":material/upload_file:", key=f"own_open_{page}", type="tertiary", help=t("own.open_help")
+    st.button(
+        t("own.open"),
+        icon=":material/upload_file:",
+        key=f"own_open_{page}",
+        type="tertiary",
+        help=t("own.open_help"),
+        on_click=session.put,
+        args=(OPEN, page),
     )
     if catalog.is_own(now) and kept.there(now):
         visit.hold(now)
         st.caption(t("own.lives", minutes=round(kept.GONE / 60), hours=round(kept.LONGEST / 3600)))
-    if pressed:
-        st.dialog(t("own.title"), width="large")(_dialog)(page, use, hint, to)
+    if session.get(OPEN) == page:  # in the session: a run that ends draws the whole page anew, and must not close it
+        st.dialog(t("own.title"), width="large", on_dismiss=_close)(_dialog)(page, use, hint, to)
 
 
 def _dialog(page: str, use: Callable[[str], None], hint: str, to: str) -> None:
     if done := session.get(DONE):
         session.put(DONE, None)
+        _close()
         if to and done == "used":
             st.switch_page(to)
         st.rerun()  # which closes the dialog and draws the page with what was chosen
@@ -75,6 +83,10 @@ def _buttons(page: str, use: Callable[[str], None], name: str, place: str) -> No
     st.button(t("own.delete"), key=f"own_delete{place}", icon=":material/delete:", on_click=_drop, args=(name,))
 
 
+def _close() -> None:
+    session.put(OPEN, None)
+
+
 def _use(use: Callable[[str], None], name: str) -> None:
     use(name)
     session.put(DONE, "used")
@@ -102,7 +114,6 @@ def _invite(hint: str) -> None:
         t(
             "own.limits",
             megabytes=worker.LIMIT // 2**20,
-            table=worker.TABLE // 2**20,
             members=pictures.MEMBERS,
             pixels=4,
             samples=found.SAMPLES,

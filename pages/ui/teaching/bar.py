@@ -44,7 +44,7 @@ def _teacher(in_room: bool) -> None:
         with st.container(horizontal=True, gap="small", key="class_question"):
             st.markdown(f":material/help: **{t('teach.question')}**", width="content")
             st.text(now.question)
-    said = [t("teach.seed_own" if now.seed == "own" else "teach.seed_fixed", seed=str(seed))] if seed is not None else []
+    said = [t("teach.your_seed" if now.seed == "own" else "teach.class_seed", seed=str(seed))] if seed is not None else []
     said += [t("teach.some_locked")] if now.named else []
     if said:
         st.caption(":material/lock: " + " ".join(said))
@@ -86,17 +86,17 @@ def _answer(room: Room, who: Member) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="class_me"):
         st.markdown(f":material/groups: **{room.code}**", width="content")
         st.text(who.name, width="content")
-    with st.container(horizontal=True, gap="small", key="class_question"):
-        st.markdown(f":material/help: **{t('teach.question')}**", width="content")
-        st.text(room.question.text)
-    if room.closed:
-        st.caption(t("board.closed"))
-    else:
-        _form(room, given)
-    if given is not None:
-        with st.container(horizontal=True, gap="xsmall", key="class_given"):
+        if given is not None:
             st.markdown(f":material/check_circle: {t('board.your_answer')}", width="content")
-            st.text(text.number(given) if isinstance(given, float) else given)
+            with st.container(key="class_given", width="content"):
+                st.text(text.number(given) if isinstance(given, float) else given, width="content")
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="class_asked"):
+        with st.container(key="class_question"):
+            st.text(room.question.text)
+        if room.closed:
+            st.caption(t("board.closed"))
+        else:
+            _form(room, given)
 
 
 def _form(room: Room, given: float | str | None) -> None:

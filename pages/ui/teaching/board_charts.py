@@ -13,7 +13,7 @@ from pages.ui.lessons.lesson import lessons
 from pages.ui.text import number, t
 from replearn_core.room_values import Board
 
-MOST_BARS = 12
+MOST_BARS, MOST_WHOLE = 12, 24
 MOST_ROWS = 8
 
 
@@ -79,7 +79,7 @@ def _of_numbers(given: Sequence[float]) -> list[tuple[str, int]]:
     if not given:
         return []
     low, high = min(given), max(given)
-    if all(one == int(one) for one in given) and high - low < MOST_BARS:
+    if all(one == int(one) for one in given) and high - low < MOST_WHOLE:
         counted = Counter(int(one) for one in given)
         return [(str(one), counted[one]) for one in range(int(low), int(high) + 1)]
     width = _round_width((high - low) / MOST_BARS or 1.0)
@@ -100,11 +100,17 @@ def _bars(bars: tuple[tuple[str, int], ...], dark: bool, large: bool, across: bo
 
     accent, size = palette.theme(dark).accent, 20 if large else 13
     labels, counts = [_wrapped(plot.plain(label)) for label, _ in bars], [count for _, count in bars]
-    shared = {"marker": {"color": accent}, "text": counts, "textposition": "outside", "cliponaxis": False, "hoverinfo": "skip"}
+    shared = {
+        "marker": {"color": accent},
+        "text": [count or "" for count in counts],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+    }
     trace = go.Bar(y=labels, x=counts, orientation="h", **shared) if across else go.Bar(x=labels, y=counts, **shared)
     titles = (axis, "") if across else ("", axis)
     made = plot.figure(
-        [trace], dark, *titles, "board", height=(460 if large else 300) if not across else 60 + len(bars) * (72 if large else 48)
+        [trace], dark, *titles, "board", height=(330 if large else 280) if not across else 60 + len(bars) * (72 if large else 48)
     )
     made.update_layout(font={"size": size}, bargap=0.3, showlegend=False)
     made.update_xaxes(tickfont={"size": size}, type="linear" if across else "category", showgrid=False, fixedrange=True)
@@ -167,7 +173,7 @@ def _errors(
         x=[x for x, _ in line], y=[y for _, y in line], mode="lines+markers", line={"color": tone.accent, "width": 2},
         marker={"size": 11 if large else 9, "color": tone.accent}, hovertemplate="%{x}: %{y:.3g}<extra></extra>",
     )  # fmt: skip
-    made = plot.figure([every, best], dark, x_title, y_title, "board_errors", height=360 if large else 280)
+    made = plot.figure([every, best], dark, x_title, y_title, "board_errors", height=270 if large else 260)
     made.update_layout(font={"size": size}, showlegend=False, hovermode="closest")
     made.update_xaxes(type="log", tickvals=sorted({x for x, _ in points}), fixedrange=True, tickfont={"size": size})
     made.update_yaxes(rangemode="tozero", fixedrange=True, tickfont={"size": size})

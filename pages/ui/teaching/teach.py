@@ -28,6 +28,8 @@ _PART_OF = {
     **dict.fromkeys(("sparsity_kind", "k", "target"), "sparsity"),
     **dict.fromkeys(("alpha", "steps", "layers", "gaussian_kl", "prediction"), "code"),
 }
+_MORE = {"latent": ("run", "epoch", "classes", "errors")}
+"""Knobs that a link sets and a lesson does not."""
 _PENALTIES = {"l1": "sparsity", "kl_sparsity": "sparsity", "contraction": "contraction"}
 
 
@@ -136,7 +138,7 @@ def parts_of(page: str) -> Mapping[str, tuple[str, ...]]:
     part = views.options_of(page, {}).get("part")
     parts = getattr(part, "values", ()) or ("",)
     options = {one: views.options_of(page, {"part": one} if one else {}) for one in parts}
-    return {one: tuple(name for name in found if name != "part") for one, found in options.items()}
+    return {one: tuple(name for name in (*_MORE.get(page, ()), *found) if name != "part") for one, found in options.items()}
 
 
 @lru_cache

@@ -465,7 +465,7 @@ def test_the_process_gives_what_the_parser_gives():
 def test_the_process_hands_on_a_refusal_and_refuses_sizes_before_it_begins():
     assert problem_of(lambda: worker.prepared(zipped(GOOD[:3])))[0] == "own_few"
     assert problem_of(lambda: worker.prepared(bytes(worker.LIMIT + 1)))[0] == "own_too_large"
-    assert problem_of(lambda: worker.looked(b"a" * (worker.TABLE + 1)))[0] == "own_too_large"
+    assert problem_of(lambda: worker.looked(b"a" * (worker.LIMIT + 1)))[0] == "own_too_large"
 
 
 def test_the_process_may_not_write_files_nor_take_all_memory(tmp_path):

@@ -43,8 +43,9 @@ def told() -> bool:
 
 def mount(merged: Mapping[str, Callable[[Any, Any], Any]]) -> None:
     """The component itself. merged: name → how what the browser kept and what this visit has put already become one value."""
-    given = {name: _copy()[name] for name in sorted(session.get(_PUT, ()))}
-    ask = bool(session.get(_ASKED)) and not told()
+    waiting = session.get(_PUT, frozenset())
+    given = {name: _copy()[name] for name in sorted(waiting)} if told() else {}  # else it would overwrite what was kept
+    ask = bool(session.get(_ASKED) or waiting) and not told()
     # In a list: Streamlit looks for data frames in a dictionary, and imports pandas to do so.
     result = _COMPONENT(key="memory", data=[{"name": NAME, "put": given, "ask": ask}], on_kept_change=lambda: None)
     if ask and result.kept is not None:
@@ -67,7 +68,7 @@ def _take(kept: Mapping[str, Any], merged: Mapping[str, Callable[[Any, Any], Any
     both = {name: merged[name](kept[name], mine[name]) for name in kept.keys() & mine.keys() & merged.keys()}
     session.put(_KEPT, {**kept, **mine, **both})
     session.put(_PUT, session.get(_PUT, frozenset()) | both.keys())
-    if kept:
+    if kept or session.get(_PUT):
         st.rerun()
 
 
