@@ -36,6 +36,7 @@ bench: $(BENCH)/.ready  ## the tables that README quotes; REPLEARN_DATA names th
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/frozen.py
 	PYTHONPATH=.:benchmarks OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/clicks.py
 	PYTHONPATH=.:benchmarks OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/malware.py
+	PYTHONPATH=.:benchmarks OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/deployment.py
 	$(VENV)/bin/python benchmarks/canvas.py
 	$(VENV)/bin/python benchmarks/live.py
 

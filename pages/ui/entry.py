@@ -11,7 +11,7 @@ import streamlit as st  # noqa: E402
 from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 
 from pages.ui import errors, menu, palette, session, share, text, visits  # noqa: E402
-from pages.ui.components import theme  # noqa: E402
+from pages.ui.components import saving, theme  # noqa: E402
 from pages.ui.lessons import frame  # noqa: E402
 from pages.ui.teaching import bar  # noqa: E402
 from pages.ui.text import t  # noqa: E402
@@ -39,6 +39,7 @@ def main() -> None:
     bar.below()
     with st.container(key="theme_place"):
         theme.mount(dark)
+        saving.mount(palette.theme(dark).background)
     if st.context.is_embedded:
         st.html(ROOT / "assets" / "css" / "embed.css")
         return

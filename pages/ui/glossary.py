@@ -88,7 +88,7 @@ def _names(lang: str) -> tuple[Mapping[str, Term], re.Pattern[str]]:
     """Terms by name, and what finds them: the longest name first, so that an autoencoder is no encoder."""
     known = {name.casefold(): one for one in terms(lang) for name in one.spellings}
     names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
-    whole = r"(?<![A-Za-z-])(?P<term>{})s?(?![A-Za-z-])" if lang == "en" else r"(?P<term>{})"
+    whole = r"(?<![A-Za-z-])(?P<term>{})s?(?![A-Za-z-])" if lang == "en" else r"(?<!獨熱)(?P<term>{})"
     return known, re.compile(_AS_IT_IS + "|" + whole.format(names), re.IGNORECASE | re.MULTILINE)
 
 

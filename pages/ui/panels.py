@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import charts, plot, runs, session, tables, text
+from pages.ui import charts, drawing, plot, runs, session, tables, text
 from pages.ui.charts import Finding, Segment
 from pages.ui.text import t
 from replearn_core.engine import RunView
@@ -21,7 +21,6 @@ Snapshot = tuple[tuple[str, int, bool], ...]  # (run id, events so far, pinned) 
 Moment = tuple[Snapshot, float | None, str, bool]  # with the slider's epoch, the language, and whether the theme is dark
 _HEADLINES = ("squared_error", "l0", "hoyer", "dead")
 _SHARES = ("l0", "l0_inferred", "probe_all", "probe_few", "pixels_all", "pixels_few")
-_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "toImageButtonOptions": {"format": "svg"}}
 
 
 def show(own: RunView, others: Sequence[RunView], panel: str) -> None:
@@ -45,7 +44,7 @@ def draw(figure: go.Figure, finding: Finding, key: str) -> None:
     if finding[0].startswith("no_"):
         st.caption(alt)
         return
-    st.plotly_chart(figure, theme=None, key=key, config=_CONFIG, alt=alt)
+    drawing.draw(figure, key, alt, zoom=True)
 
 
 def found(finding: Finding) -> str:

@@ -45,7 +45,7 @@ def offer_study(told: Mapping[str, Any], sentence: Callable[[str, Mapping[str, f
 
 
 def study(told: Mapping[str, Any], sentence: Callable[[str, Mapping[str, float]], str]) -> bytes:
-    """A row a measure: mean, interval, seeds, and the value of each seed; a row a comparison: effect, interval, seeds, in words."""
+    """A row a measure: mean, interval, seeds, each seed's value; a row a comparison: effect, interval, seeds, in words."""
     first, most = int(told["settings"].get("first_seed", 0)), max((len(one) for one in told["values"].values()), default=0)
     names = ("measure", "effect", "low", "high", "seeds")
     head = [t(f"table.column.{name}") for name in names] + [t("table.column.seed", n=first + place) for place in range(most)]

@@ -1,7 +1,7 @@
 """Tables of published papers, computed again in kind on real MNIST: `make claims ONLY=papers`. The evidence page shows them.
 
-Each is a module with its settings and a `TABLE`. What came out is kept as one number a seed in assets/claims/papers; intervals are
-computed on reading. To add one: a module, its name in `TABLES`, texts `papers.<table>.*` in both languages, `make claims
+Each is a module with its settings and a `TABLE`. What came out is kept as one number a seed in assets/claims/papers; intervals
+are computed on reading. To add one: a module, its name in `TABLES`, texts `papers.<table>.*` in both languages, `make claims
 ONLY=<table>`.
 """
 

@@ -22,8 +22,8 @@ PLAIN = "ae"
 
 
 class Contraction(Settings):
-    """epochs: without labels; tuning_epochs: with them. contraction: λ. sigma, masked: the noises. decay: of the weights, decoupled
-    as by Loshchilov & Hutter 2019: after each step they shrink by learning_rate · decay. None of these was searched for."""
+    """epochs: without labels; tuning_epochs: with them. contraction: λ. sigma, masked: the noises. decay: of the weights, after
+    each step by the share learning_rate · decay (decoupled: Loshchilov & Hutter 2019). None of these was searched for."""
 
     units: Annotated[int, Field(ge=1, le=2_048)] = 500
     epochs: Annotated[int, Field(ge=1, le=500)] = 3

@@ -1,4 +1,4 @@
-"""Yosinski et al. 2014 in kind: layers copied between two halves of the classes, frozen or fine-tuned, against a network of its own.
+"""Yosinski et al. 2014 in kind: layers copied between two halves of the classes, frozen or fine-tuned, against none copied.
 
 Their names: BnB has its first n layers from another network of its own half B, AnB from one of the other half A; + is fine-tuned.
 """

@@ -1,4 +1,4 @@
-"""The ladder of the LISA deep-learning tutorials in kind: logistic regression, one hidden layer, stacked denoising autoencoders."""
+"""The ladder of the LISA deep-learning tutorials in kind: logistic regression, one hidden layer, stacked denoising layers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 class Ladder(Settings):
-    """iterations: of L-BFGS, for logistic regression without a penalty. epochs: with labels. layer_epochs: without, for each layer.
-    noise: share of its input that each layer's autoencoder masks, as in the tutorial."""
+    """iterations: of L-BFGS, for logistic regression without a penalty. epochs: with labels; layer_epochs: without, for each
+    layer. noise: share of its input that each layer's autoencoder masks, as in the tutorial."""
 
     iterations: Annotated[int, Field(ge=1, le=10_000)] = 50
     units: Annotated[int, Field(ge=1, le=2_048)] = 500

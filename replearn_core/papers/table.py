@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the paper leads one to expect: the measure of `row`, minus that of `other` where there is one, lies on `side` of `than`.
+    """What the paper leads one to expect: the measure of `row`, less that of `other` where there is one, lies on `side` of `than`.
 
     measure, beside: of `row` and of `other`; the same unless `beside` says otherwise.
     """
@@ -88,8 +88,8 @@ class Result:
         return spread(self.values(row, measure))
 
     def difference(self, one: Expected) -> Interval:
-        """What is expected to lie on one side of zero, paired by seed."""
-        found = np.asarray(self.values(one.row, one.measure), np.float64) - one.than
+        """What is expected to lie on one side of `one.than`, paired by seed. ValueError: not measured."""
+        found = np.asarray(self.values(one.row, one.measure), np.float64)
         if one.other:
             found = found - np.asarray(self.values(one.other, one.beside or one.measure), np.float64)
         known = spread(found)
@@ -98,8 +98,10 @@ class Result:
         return known
 
     def side(self, one: Expected) -> Side:
-        found = self.difference(one).direction
-        return "unclear" if found == "unclear" else "same" if found == one.side else "opposite"
+        """Whether our whole interval lies where the paper leads one to expect it."""
+        found = self.difference(one)
+        above, below = found.low > one.than, found.high < one.than
+        return "unclear" if not above and not below else "same" if above == (one.side == "higher") else "opposite"
 
 
 def spread(values: tuple[float, ...] | np.ndarray) -> Interval | None:

@@ -357,8 +357,6 @@ PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_si
 JSON = st.recursive(
     PLAIN, lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=9), one, max_size=3), max_leaves=8
 )
-    PLAIN, lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=9), one, max_size=3), max_leaves=8
-)
 
 
 @given(values=st.dictionaries(st.sampled_from(["format", "version", "runs", "files", "made", "software"]), JSON))

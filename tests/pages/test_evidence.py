@@ -154,11 +154,11 @@ def test_a_picture_says_its_numbers_to_those_who_do_not_see_it():
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-cmd", "@sum", "\t=1", " =1", "\r=1"])
 def test_text_that_a_spreadsheet_would_take_for_a_formula_is_escaped(cell):
-    assert told.escaped(cell) == "'" + cell
+    assert tables.escaped(cell) == "'" + cell
 
 
 def test_numbers_stay_numbers_and_words_stay_words():
-    assert told.escaped(-0.25) == "-0.25" and told.escaped(5) == "5" and told.escaped("C1 − C2") == "C1 − C2"
+    assert tables.escaped(-0.25) == "-0.25" and told.escaped(5) == "5" and told.escaped("C1 − C2") == "C1 − C2"
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

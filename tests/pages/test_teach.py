@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.ui import session, text
+from pages.ui import controls, session, text
 from pages.ui.lessons import views
+from pages.ui.pretraining import state as pretraining
+from pages.ui.properties import state as properties
 from pages.ui.teaching import bar, locks, teach, teach_page
 from pages.ui.teaching.teach import Teach
 from replearn_core.catalog import BOUNDS
@@ -68,11 +70,32 @@ def test_locked_knobs_are_seen_and_do_not_move_and_hidden_ones_are_not_drawn():
     assert "knob.epochs" not in keys and "knob.sparsity" not in keys
 
 
-def test_a_value_that_arrives_for_a_locked_knob_is_refused_and_told():
+def test_a_value_that_arrives_for_a_locked_knob_is_not_taken():
     app = lab("lock:code_size", code_size="4")
     force(app.number_input(key="knob.code_size"), 32)
     assert experiment(app).code_size == 4 and app.number_input(key="knob.code_size").value == 4
-    assert text.said("en", "problem.knob_locked", setting="Code size") in said(app)
+
+
+@pytest.mark.parametrize("field", ["code_size", "penalty.contraction", "variant"])
+def test_a_callback_for_a_locked_knob_refuses_and_tells_whatever_reached_it(monkeypatch, field):
+    values = {locks.NOW: teach.read("lock:code_size,contraction,variant")[0], session.KNOB + field: 32}
+    monkeypatch.setattr("streamlit.session_state", values)
+    if field == "variant":
+        controls._take_variant(session.KNOB + field)
+    else:
+        controls._take(field, None)
+    assert [one.key for one in values[session.NOTICES]] == ["problem.knob_locked"] and session.DRAFT not in values
+
+
+def test_a_setting_of_a_study_refuses_likewise(monkeypatch):
+    values = {locks.NOW: teach.read("lock:depth")[0], session.LANGUAGE: "en"}
+    monkeypatch.setattr("streamlit.session_state", values)
+    pretraining.ADDRESS.take("depth", 2)
+    assert [one.key for one in pretraining.ADDRESS.problems] == ["problem.knob_locked"]
+    assert pretraining.ADDRESS.values["depth"] != 2
+    values[locks.NOW] = teach.read("lock:beta")[0]
+    properties.take("beta", 1.0)
+    assert [one.key for one in values[properties.NOTICES]] == ["problem.knob_locked"] and properties.NOW not in values
 
 
 @pytest.mark.parametrize(("key", "name", "knob"), [("knob.variant", "deep", "variant"), ("knob.corruption", True, "corruption")])
@@ -176,7 +199,6 @@ def test_a_value_that_arrives_for_a_locked_setting_of_a_study_is_refused():
     (knob,) = [one for one in _widgets(app) if one.key == "pretraining.knob.depth"]
     force(knob, 2)
     assert app.query_params["depth"] == "3"
-    assert any("locked" in one.value for one in app.text)
 
 
 def test_a_fixed_seed_is_that_of_a_study():

@@ -9,7 +9,6 @@ from pages.ui import palette, plot
 from pages.ui.text import t
 from replearn_core.applications.deployment import FORMS, Model, earnings
 
-CONFIG = {"displayModeBar": False}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon")  # of the forms, for those who see no hue
 HUES = ("blue", "sky", "orange", "yellow", "green", "vermilion", "purple")
 

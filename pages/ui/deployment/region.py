@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.ui import errors, questions, tables, text
+from pages.ui import drawing, errors, questions, tables, text
 from pages.ui.deployment import charts, menu, package, state
 from pages.ui.deployment.knobs import small
 from pages.ui.plot import three
@@ -62,13 +62,8 @@ def _forms(standing: TaskView, view: RunView) -> None:
     best = frontier(models)
     labelled = numbers["classes"] > 0
     st.markdown(f"##### {t('deployment.chart')}")
-    st.plotly_chart(
-        charts.trade_off(models, best, labelled, view.run_id, state.is_dark()),
-        theme=None,
-        key="deployment_trade_off",
-        config=charts.CONFIG,
-        alt=_said(models, best),
-    )
+    chart = charts.trade_off(models, best, labelled, view.run_id, state.is_dark())
+    drawing.draw(chart, "deployment_trade_off", _said(models, best))
     st.caption(_said(models, best))
     tables.show(_table(numbers, models, best, labelled), "deployment_table", wide=True, offered=not standing.live)
     calls = len(standing.arrays[f"{models[0].name}.times_1"])
@@ -156,13 +151,8 @@ def _product(models: list[Model]) -> None:
         less=money(worth[richest] - worth[best.name]),
     )
     st.markdown(f"**{verdict}**")
-    st.plotly_chart(
-        charts.product(models, terms, state.term("revenue"), changes, state.is_dark()),
-        theme=None,
-        key="deployment_product",
-        config=charts.CONFIG,
-        alt=verdict,
-    )
+    chart = charts.product(models, terms, state.term("revenue"), changes, state.is_dark())
+    drawing.draw(chart, "deployment_product", verdict)
     said = [t("deployment.change", at=money(at), before=name_of(before), after=name_of(after)) for at, before, after in changes]
     st.caption(" ".join(said) if said else t("deployment.no_change", richest=name_of(richest)))
     st.caption(t("deployment.late"))

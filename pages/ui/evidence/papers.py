@@ -1,15 +1,13 @@
-"""The papers' tables below the claims: their figures beside ours, what agrees in kind, what differs in set-up. For evidence.py."""
+"""The papers' tables, below the claims: their figures beside ours, what agrees in kind, what differs in set-up."""
 
-import csv
 import html
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.ui.evidence.told import escaped
+from pages.ui import tables
 from pages.ui.text import duration, has, number, t
 from replearn_core import papers
 from replearn_core.experiment import Experiment
@@ -29,15 +27,7 @@ def draw() -> None:
     for table in papers.TABLES.values():
         with st.container(border=True, key=f"papers_{table.name}"):
             _one(table, papers.shipped(table.name))
-    st.download_button(
-        t("papers.csv"),
-        as_csv(),
-        file_name="papers.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="papers_csv",
-    )
+    tables.offer("papers", as_csv, t("papers.csv"))
 
 
 def _one(table: Table, found: Result | None) -> None:
@@ -56,9 +46,7 @@ def _one(table: Table, found: Result | None) -> None:
     page, query = place(table)
     if (HERE / f"{page}.py").is_file():
         name = t(f"home.part.{page}.name")
-        st.page_link(
-            str(HERE / f"{page}.py"), label=t("evidence.open", name=name), icon=":material/science:", query_params=query
-        )
+        st.page_link(str(HERE / f"{page}.py"), label=t("evidence.open", name=name), icon=":material/science:", query_params=query)
 
 
 def place(table: Table) -> tuple[str, dict[str, str]]:
@@ -135,10 +123,10 @@ def ours(found: Result, row: str, measure: str) -> str:
 
 def made(table: Table, found: Result) -> str:
     """Seeds, day, seconds and libraries; and what else its rows need to be read."""
-    libraries = ", ".join(f"{name} {one}" for name, one in found.versions.items())
+    libraries = [f"{name} {one}" for name, one in found.versions.items()]
     said = t("papers.made", seeds=table.settings.seeds, date=found.date, took=duration(found.seconds), libraries=libraries)
     base = found.ours("base", "accuracy")
-    return said if base is None else f"{t('papers.base', mean=base.mean, low=base.low, high=base.high)} {said}"
+    return said if base is None else t("papers.base", mean=base.mean, low=base.low, high=base.high, made=said)
 
 
 # ---- what agrees, and what differs ----
@@ -179,15 +167,12 @@ ASPECTS = ("images", "network", "training", "chosen")
 
 def as_csv() -> bytes:
     """One row a figure, ours and the paper's; numbers as they are computed, without the units of the page."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([escaped(t(f"papers.column.{name}")) for name in CSV])
+    lines: list[list[str | float]] = [[t(f"papers.column.{name}") for name in CSV]]
     for table in papers.TABLES.values():
         found = papers.shipped(table.name)
         for row in table.rows:
-            for measure in table.measures:
-                writer.writerow([escaped(cell) for cell in _line(table, found, row, measure)])
-    return out.getvalue().encode("utf-8-sig")
+            lines += [_line(table, found, row, measure) for measure in table.measures]
+    return tables.written(lines)
 
 
 def _line(table: Table, found: Result | None, row: papers.Row, measure: str) -> list[str | float]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
-from pages.ui.tables import escaped, written
+from pages.ui.tables import written
 from pages.ui.text import has, t
 from replearn_core import claims
 from replearn_core.claims import Measured

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import palette, plot, session
+from pages.ui import drawing, palette, plot, session
 from pages.ui.latent import asking, knobs, pictures
 from pages.ui.latent import look as looks
 from pages.ui.latent.asking import Asked
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pages.ui.latent.region import Scene
 
 STEPS = 11
-_CONFIG = {"displayModeBar": False}
 
 
 # ---- between two images ----
@@ -89,7 +88,7 @@ def _confidence(scene: "Scene", asked: Asked, rows: tuple[int, int]) -> None:
     )
     lowest = {name: float(100 * arrays[f"{name}_confidence"].max(axis=1).min()) for name in ("code", "pixel")}
     alt = t("explorer.confidence_alt", code=lowest["code"], pixels=lowest["pixel"])
-    st.plotly_chart(figure, theme=None, key="latent_confidence", config=_CONFIG, alt=alt)
+    drawing.draw(figure, "latent_confidence", alt)
     accuracy = asked.numbers.get("classifier_accuracy", 0.0)
     st.caption(alt + " " + t("explorer.classifier", n=plot.three(100 * accuracy)))
 
@@ -111,7 +110,7 @@ def units(scene: "Scene") -> list[Asked]:
     if waits(asked):
         return [asked]
     if "images" not in asked.arrays:
-        st.plotly_chart(_moved_points(asked), theme=None, key="latent_units", config=_CONFIG, alt=t("explorer.units_points_alt"))
+        drawing.draw(_moved_points(asked), "latent_units", t("explorer.units_points_alt"))
         return [asked]
     images, values = asked.arrays["images"], asked.arrays["values"]
     width = pictures.size(images.shape[3], 48)
@@ -163,7 +162,7 @@ def grid(scene: "Scene") -> list[Asked]:
     trace = {"type": "scatter", "mode": "markers", "x": at[:, 0].tolist(), "y": at[:, 1].tolist(), "showlegend": False}
     trace |= {"marker": {"size": 4, "color": palette.meaning("reconstruction", is_dark())}}
     figure = plot.figure([trace], is_dark(), "x₁", "x₂", "grid", y_axis={"scaleanchor": "x"}, height=420)
-    st.plotly_chart(figure, theme=None, key="latent_grid", config=_CONFIG, alt=t("explorer.grid_alt", n=len(arrays["xs"])))
+    drawing.draw(figure, "latent_grid", t("explorer.grid_alt", n=len(arrays["xs"])))
     return [asked]
 
 
@@ -205,7 +204,7 @@ def _values(values: np.ndarray, dark: bool) -> None:
     figure = plot.figure([bar], dark, t("chart.rank_axis"), t("chart.spectrum_axis"), "tangents", height=200, bargap=0.2)
     strong = int((values >= values[0] / 10).sum()) if len(values) and values[0] > 0 else 0
     alt = t("explorer.values_alt", largest=float(values[0]) if len(values) else 0.0, strong=strong, count=len(values))
-    st.plotly_chart(figure, theme=None, key="latent_values", config=_CONFIG, alt=alt)
+    drawing.draw(figure, "latent_values", alt)
     st.caption(alt)
 
 
@@ -235,7 +234,7 @@ def field(scene: "Scene") -> list[Asked]:
     numbers = {"before": before, "after": after, "steps": paths.shape[1] - 1, "paths": len(paths), "places": _places(paths)}
     alt = t("explorer.field_alt", **numbers)
     figure = plot.figure([dots, arrows, lines, ends], dark, "x₁", "x₂", "field", y_axis={"scaleanchor": "x"}, height=520)
-    st.plotly_chart(figure, theme=None, key="latent_field", config=_CONFIG, alt=alt)
+    drawing.draw(figure, "latent_field", alt)
     st.caption(alt)
     return [asked]
 

@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from pages.ui import palette, plot
+from pages.ui import drawing, palette, plot
 from pages.ui.text import t
 from replearn_core.properties.study import interval
 
-CONFIG = {"displayModeBar": False}
 LOOK: Mapping[str, tuple[str, str]] = {
     "one_hot": ("grey", "dash"),
     "boosting": ("green", "dash"),
@@ -55,7 +54,7 @@ def symbol(kind: str) -> str:
 
 
 def draw(figure: Any, key: str, alt: str) -> None:
-    st.plotly_chart(figure, theme=None, key=f"notifications_{key}", config=CONFIG, alt=alt)
+    drawing.draw(figure, f"notifications_{key}", alt)
 
 
 def lines(

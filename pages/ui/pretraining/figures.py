@@ -7,8 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import palette, plot
-from pages.ui.properties import figures
+from pages.ui import drawing, palette, plot
 from pages.ui.properties.figures import is_dark
 from pages.ui.text import t
 from replearn_core.properties.study import interval
@@ -98,7 +97,7 @@ def bands(
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
     """The chart, and in words what it shows."""
-    st.plotly_chart(figure, theme=None, key=f"pretraining_{key}", config=figures.CONFIG, alt=alt)
+    drawing.draw(figure, f"pretraining_{key}", alt)
     st.caption(alt)
 
 

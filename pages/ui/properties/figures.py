@@ -7,11 +7,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import palette, plot
+from pages.ui import drawing, palette, plot
 from pages.ui.text import t
 from replearn_core.properties.study import interval
 
-CONFIG = {"displayModeBar": False}
 ROW = 30  # CSS px of one row of dots
 _OWN = {
     "plain": "reconstruction",
@@ -45,7 +44,7 @@ def symbol(name: str) -> str:
 
 def draw(figure: go.Figure, key: str, alt: str, *, caption: bool = True) -> None:
     """The chart, and in words what it shows."""
-    st.plotly_chart(figure, theme=None, key=f"properties_{key}", config=CONFIG, alt=alt)
+    drawing.draw(figure, f"properties_{key}", alt)
     if caption:
         st.caption(alt)
 

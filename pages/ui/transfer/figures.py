@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import streamlit as st
 
-from pages.ui import palette, plot
+from pages.ui import drawing, palette, plot
 from pages.ui.properties import figures
 from pages.ui.text import t
 from replearn_core.properties.study import interval
@@ -95,7 +94,7 @@ def bands(
         figure.update_xaxes(type="log")
     if ticks:
         figure.update_xaxes(tickvals=[float(one) for one in ticks], ticktext=list(ticks))
-    st.plotly_chart(figure, theme=None, key=f"transfer_{key}", config=figures.CONFIG, alt=alt)
+    drawing.draw(figure, f"transfer_{key}", alt)
 
 
 def rows(lines: Sequence[tuple[str, str, np.ndarray]], x_title: str, key: str, alt: str, level: float | None = None) -> None:
@@ -131,7 +130,7 @@ def rows(lines: Sequence[tuple[str, str, np.ndarray]], x_title: str, key: str, a
     shapes = [] if level is None else [plot.vertical(100 * level, palette.theme(dark).muted, "dot", 1.5)]
     figure = plot.figure(traces, dark, x_title, "", key, shapes, (), axis, height=70 + figures.ROW * len(lines))
     figure.update_layout(hovermode="closest")
-    st.plotly_chart(figure, theme=None, key=f"transfer_{key}", config=figures.CONFIG, alt=alt)
+    drawing.draw(figure, f"transfer_{key}", alt)
 
 
 def said(lines: Sequence[tuple[str, np.ndarray]]) -> str:

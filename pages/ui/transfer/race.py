@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import palette, plot, text
+from pages.ui import drawing, palette, plot, text
 from pages.ui.properties import figures as shared
 from pages.ui.properties.pick import one_of
 from pages.ui.text import t
@@ -77,7 +77,7 @@ def _parameters(told: Mapping[str, Any], raced: Sequence[str], alt: str, chance:
     figure = plot.figure(traces, dark, *titles, "race_parameters", [shape], height=380, margin={"l": 8, "r": 8, "t": 16, "b": 96})
     figure.update_xaxes(type="log")
     figure.update_layout(hovermode="closest")
-    st.plotly_chart(figure, theme=None, key="transfer_race_parameters", config=shared.CONFIG, alt=alt)
+    drawing.draw(figure, "transfer_race_parameters", alt)
 
 
 def _forgotten(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray], raced: Sequence[str]) -> None:
@@ -166,4 +166,4 @@ def rates_figure(factors: Sequence[float], alt: str) -> None:
     bar = {"type": "bar", "x": labels, "y": list(factors), "marker": {"color": figures.colour("layer_rates", dark)}}
     bar |= {"hovertemplate": "×%{y:.3g}<extra></extra>"}
     figure: go.Figure = plot.figure([bar], dark, "", t("transfer.rate_axis"), "rates", height=180)
-    st.plotly_chart(figure, theme=None, key="transfer_rates", config=shared.CONFIG, alt=alt)
+    drawing.draw(figure, "transfer_rates", alt)

@@ -1,0 +1,44 @@
+"""Where every plotly figure meets the page: its words for those who do not see it, and a button that saves it as PNG or SVG."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.ui import text
+from pages.ui.text import t
+
+# Plotly's own names of its buttons → keys of ours.
+_WORDS = {
+    "Download plot": "figure.save",
+    "Zoom": "figure.zoom",
+    "Pan": "figure.pan",
+    "Zoom in": "figure.zoom_in",
+    "Zoom out": "figure.zoom_out",
+    "Autoscale": "figure.autoscale",
+    "Reset axes": "figure.reset",
+    "Reset camera to default": "figure.reset",
+    "Reset camera to last save": "figure.reset_last",
+    "Orbital rotation": "figure.orbit",
+    "Turntable rotation": "figure.turntable",
+    "Taking snapshot - this may take a few seconds": "figure.saving",
+    "Snapshot succeeded": "figure.saved",
+}
+
+
+def draw(figure: go.Figure, key: str, alt: str, *, zoom: bool = False, width: str = "stretch") -> None:
+    """alt: the figure's finding in words. zoom: plotly's own buttons as well, for figures in which one looks closer."""
+    st.plotly_chart(figure, theme=None, key=key, config=_config(key, zoom), alt=alt, width=width)
+
+
+def _config(key: str, zoom: bool) -> dict[str, Any]:
+    """SVG is what plotly's button saves by itself; `components/saving` asks which of the two."""
+    shown = {"modeBarButtonsToRemove": ["select2d", "lasso2d"]} if zoom else {"modeBarButtons": [["toImage"]]}
+    words = {"en" if text.language() == "en" else "zh-TW": {"dictionary": {theirs: t(ours) for theirs, ours in _WORDS.items()}}}
+    return {
+        "displaylogo": False,
+        "toImageButtonOptions": {"format": "svg", "filename": key},
+        "locale": next(iter(words)),
+        "locales": words,
+        **shown,
+    }
