@@ -59,12 +59,12 @@ def found(lang: str, wanted: str) -> tuple[Term, ...]:
     return tuple(one for one in terms(lang) if all(word in f"{one.name} {one.other} {one.sentence}".casefold() for word in words))
 
 
-def linked(markdown: str) -> str:
+def linked(markdown: str, lang: str | None = None) -> str:
     """The text with the first mention of each term as a link to the glossary, whose title is the term's sentence.
 
     `lab.css` shows that title on hover and on focus. Formulas, code, headings and links stay as they are.
     """
-    return _linked(markdown, text.language())
+    return _linked(markdown, lang or text.language())
 
 
 @lru_cache(maxsize=256)

@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the paper leads one to expect: the measure of `row`, less that of `other` where there is one, lies on `side` of `than`.
+    """What the paper leads one to expect: the measure of `row`, less that of `other` if there is one, lies on `side` of `than`.
 
     measure, beside: of `row` and of `other`; the same unless `beside` says otherwise.
     """

@@ -20,6 +20,7 @@ THEIRS: dict[str, tuple[str, ...]] = {}
 DRAWN = """() => document.querySelector('.st-key-theme_place .stBidiComponent')
   && !document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')"""
 MUTED = "() => getComputedStyle(document.documentElement).getPropertyValue('--lab-muted').trim()"
+STILL = "() => document.getAnimations().every((one) => one.playState !== 'running' || one.animationName === 'lab-frames')"  # nothing fades
 # The rules that axe calls serious or critical are all among its standard ones.
 FINDINGS = """async () => {
   const found = await axe.run(document, { resultTypes: ["violations"] });
@@ -56,7 +57,7 @@ def look(chromium, server):
             page.emulate_media(color_scheme=appearance)
             page.wait_for_function(f"({MUTED})() === '{muted}'")  # the server has drawn for it, too
             page.wait_for_function(DRAWN)
-            page.wait_for_timeout(400)  # colours move over to the new appearance
+            page.wait_for_function(STILL)
             page.evaluate(source)
             findings[appearance] = [tuple(one) for one in page.evaluate(FINDINGS) if one[0] in GRAVE]
         page.set_viewport_size(PHONE)

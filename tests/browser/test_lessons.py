@@ -50,7 +50,7 @@ def test_a_student_walks_through_a_whole_lesson(visit, server, lang):
         if n < len(one.steps):
             page.locator(".st-key-guide_next a:visible").click()
     expect(page.locator(".st-key-guide_end")).to_contain_text(said(lang, "guide.done"))
-    assert kept(page)["done"] == [1, 2, 3, 4]
+    page.wait_for_function("(localStorage.getItem('replearn') ?? '').includes('\"done\":[1,2,3,4]')")
 
     page.goto(f"{server.address}/lessons?lang={lang}")
     done = said(lang, "lessons.done", right=len(kept(page)["right"]), all=4)
@@ -60,6 +60,7 @@ def test_a_student_walks_through_a_whole_lesson(visit, server, lang):
 def test_a_lesson_goes_on_where_the_student_left_it_and_the_server_was_told_nothing(visit, server):
     page = visit(f"{server.address}/autoencoder?lesson={LESSON}&step=2&variant=undercomplete&code_size=8&epochs=60")
     guess(page, "en", 2)
+    page.wait_for_function("(localStorage.getItem('replearn') ?? '').includes('\"done\":[2]')")
     page.reload()
     expect(page.locator(".st-key-guide_right, .st-key-guide_other")).to_be_visible()  # the guess came back from the browser
     page.goto(f"{server.address}/lessons")

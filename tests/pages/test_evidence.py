@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import text
+from pages.ui import tables, text
 from pages.ui.evidence import card, told
-from replearn_core import claims
+from pages.ui.evidence import papers as shown_papers
+from replearn_core import claims, papers
 from replearn_core.claims import Effect, Measured
 from replearn_core.experiment import Experiment
 
@@ -172,3 +173,97 @@ def test_the_table_has_every_comparison_with_its_shipped_numbers(lang, monkeypat
         if one is not None:
             assert (float(row[5]), float(row[6]), float(row[7]), int(row[8])) == (one.mean, one.low, one.high, one.seeds)
             assert row[9] == one.date and row[10] == one.effect.link
+
+
+# ---- the papers' tables ----
+
+CELL = re.compile(r"<(?:th scope='row'|td class='(?P<side>\w+)' data-label='(?P<label>[^']*)')>(?P<inner>.*?)</t[hd]>")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("table", papers.TABLES.values(), ids=lambda table: table.name)
+def test_a_papers_table_says_everything_in_words_and_fills_every_cell(table, lang, monkeypatch):
+    monkeypatch.setattr(text, "language", lambda: lang)
+    found = papers.shipped(table.name)
+    assert found is not None
+    rows = re.findall(r"<tr>(.*?)</tr>", shown_papers.figures(table, found))[1:]
+    assert len(rows) == len(table.rows)
+    wanted = shown_papers.columns(table)
+    for row, line in zip(table.rows, rows):
+        cells = list(CELL.finditer(line))[1:]
+        assert len(cells) == len(wanted) and all(cell["label"] for cell in cells)
+        for (measure, side), cell in zip(wanted, cells):
+            quoted = side == "here" or measure in row.paper or text.has(f"papers.{table.name}.says.{row.name}")
+            assert (cell["side"], cell["inner"] == "–") == ((side, False) if quoted else ("none", True))
+            known = found.ours(row.name, measure)
+            if side == "here" and known is not None and known.seeds > 1:
+                scale = shown_papers.SCALES.get((measure, side), 1)
+                assert all(text.number(end * scale) in cell["inner"] for end in (known.mean, known.low, known.high))
+    told_here = shown_papers.figures(table, found) + shown_papers.agreement(table, found) + shown_papers.setup(table)
+    told_here += shown_papers.made(table, found)
+    for key in ("title", "question", "note"):
+        assert text.has(f"papers.{table.name}.{key}")
+    assert "papers." not in told_here and "{" not in told_here
+
+
+@pytest.mark.parametrize(("figure", "said"), [(0.73e-4, "0.73 × 10⁻⁴"), (17.5e-4, "17.5 × 10⁻⁴")])
+def test_a_small_slope_is_written_as_the_paper_writes_it(figure, said):
+    assert shown_papers.value("jacobian", "paper", figure) == said
+
+
+def test_a_share_is_percent_and_a_range_has_both_ends():
+    assert shown_papers.value("share", "here", 0.5) == "50 %" and shown_papers.value("1", "paper", 1.6, 2.1) == "+1.6 … +2.1"
+    assert shown_papers.value("error", "paper") == "" and shown_papers.value("error", "here", 2.0) == "2 %"
+
+
+def test_a_gain_carries_its_sign():
+    assert shown_papers.value("1", "here", 0.25) == "+0.25" and shown_papers.value("1", "here", -0.25) == "−0.25"
+
+
+@pytest.mark.parametrize("table", papers.TABLES.values(), ids=lambda table: table.name)
+def test_every_expectation_is_judged_by_the_shipped_numbers(table):
+    found = papers.shipped(table.name)
+    assert found is not None
+    items = re.findall(r"<li class='(\w+)'>", shown_papers.agreement(table, found))
+    assert items == [found.side(one) for one in table.expected]
+
+
+@pytest.mark.parametrize("table", papers.TABLES.values(), ids=lambda table: table.name)
+def test_a_tables_experiment_opens_on_a_page_that_takes_its_settings(table):
+    page, query = shown_papers.place(table)
+    assert (ROOT / "pages" / f"{page}.py").is_file()
+    if page == "autoencoder":
+        experiment, problems = Experiment.from_query(query)
+        assert problems == () and experiment.dataset == "mnist" and experiment.epochs == table.settings.epochs
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_page_shows_the_tables_below_the_claims(lang):
+    app = opened(lang)
+    assert not app.exception
+    said = shown(app)
+    for name in papers.TABLES:
+        assert any(text.said(lang, f"papers.{name}.title") in line for line in said)
+        assert text.said(lang, f"papers.{name}.note") in said
+    assert not [line for line in said if "papers." in line and "papers.csv" not in line]
+
+
+def test_a_table_that_was_never_computed_says_how_to(monkeypatch):
+    monkeypatch.setattr(papers, "shipped", lambda name: None)
+    said = shown(opened())
+    for name in papers.TABLES:
+        assert text.said("en", "papers.none", name=name) in said
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_papers_table_to_take_home_has_every_figure_as_computed(lang, monkeypatch):
+    monkeypatch.setattr(text, "language", lambda: lang)
+    head, *rows = csv.reader(io.StringIO(shown_papers.as_csv().decode("utf-8-sig")))
+    assert len(head) == len(shown_papers.CSV) and all(len(row) == len(head) for row in rows)
+    wanted = [(table, row, measure) for table in papers.TABLES.values() for row in table.rows for measure in table.measures]
+    assert len(rows) == len(wanted)
+    for line, (table, row, measure) in zip(rows, wanted):
+        known = papers.shipped(table.name).ours(row.name, measure)
+        assert [float(cell) for cell in line[4:7]] == [known.mean, known.low, known.high] and int(line[7]) == known.seeds
+        paper = row.paper.get(measure, ())
+        assert line[3] == ("" if not paper else repr(paper[0]) if len(paper) == 1 else " … ".join(map(str, paper)))

@@ -34,7 +34,7 @@ def test_every_part_asks_its_question_and_starts_no_work(part, lang):
     app = opened(lang, part=part)
     assert not app.exception and not app.error
     lesson = text._lesson(lang, "notifications")[part]
-    assert f"#### {lesson['question']}" in shown(app) and glossary._linked(lesson["notice"], lang) in shown(app)
+    assert f"#### {lesson['question']}" in shown(app) and glossary.linked(lesson["notice"], lang) in shown(app)
     assert not [line for line in shown(app) if "notifications." in line]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import scorecard, text
+from pages.ui import glossary, scorecard, text
 from pages.ui.components.lines import Layout, valid_layout
 from pages.ui.components.strip import valid_place
 from pages.ui.properties import plane, region, state
@@ -38,7 +38,7 @@ def test_every_part_draws_its_question_and_what_to_notice(part, lang):
     app = opened(lang, part=part)
     assert not app.exception and not app.error
     lesson = text._lesson(lang, "properties")[part]
-    assert f"#### {lesson['question']}" in shown(app) and lesson["notice"] in shown(app)
+    assert f"#### {lesson['question']}" in shown(app) and glossary.linked(lesson["notice"], lang) in shown(app)
     assert lesson["notice"].count("- ") >= 3
     assert not [line for line in shown(app) if "properties." in line]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import text
+from pages.ui import glossary, text
 from pages.ui.transfer import figures, race, region, state
 from replearn_core import studies
 from replearn_core.comparisons import pairs, quadrant
@@ -37,7 +37,7 @@ def test_every_part_draws_its_question_and_what_to_notice(part, lang):
     app = opened(lang, part=part)
     assert not app.exception and not app.error
     lesson = text._lesson(lang, "transfer")[part]
-    assert f"#### {lesson['question']}" in shown(app) and lesson["notice"] in shown(app)
+    assert f"#### {lesson['question']}" in shown(app) and glossary.linked(lesson["notice"], lang) in shown(app)
     assert lesson["notice"].count("- ") >= 3
     assert not [line for line in shown(app) if re.search(r"\b(transfer|properties|problem)\.[a-z_]+", line)]
 

@@ -11,7 +11,7 @@ from pages.ui import tables
 from pages.ui.text import duration, has, number, t
 from replearn_core import papers
 from replearn_core.experiment import Experiment
-from replearn_core.papers import Result, Table, contraction, thirty
+from replearn_core.papers import Result, Table, contraction, halves, thirty
 
 HERE = Path(__file__).resolve().parents[2]
 MARKS = {"same": "●", "unclear": "○", "opposite": "◆"}
@@ -85,8 +85,10 @@ def figures(table: Table, found: Result) -> str:
 
 
 def _head(table: Table, measure: str, side: str) -> str:
-    name = t(f"papers.{table.name}.measure.{measure}") if measure else ""
-    return t(f"papers.head.{side}", what=name) if name else t("papers.head.says")
+    if not measure:
+        return t("papers.head.says")
+    name = t(f"papers.{table.name}.measure.{measure}")
+    return t(f"papers.head.{side}", what=name) if (measure, "paper") in columns(table) else name
 
 
 def _cell(table: Table, found: Result, row: papers.Row, column: tuple[str, str], head: str) -> str:
@@ -105,7 +107,8 @@ def value(measure: str, side: str, *numbers: float) -> str:
     """One figure, or the ends of a range, with its unit; "" of none."""
     if not numbers:
         return ""
-    scaled = " … ".join(number(one * SCALES.get((measure, side), 1)) for one in numbers)
+    plus = "+" if measure in halves.TABLE.measures else ""  # differences carry their sign
+    scaled = " … ".join((plus if one > 0 else "") + number(one * SCALES.get((measure, side), 1)) for one in numbers)
     key = f"papers.value.{measure}_{side}"
     return t(key if has(key) else "papers.value.plain", value=scaled)
 

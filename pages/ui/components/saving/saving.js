@@ -47,8 +47,8 @@ function open(button, figure) {
   const place = button.getBoundingClientRect();
   button.closest(".svg-container").parentElement.append(root); // beside the button, in the order of the keyboard
   const around = root.offsetParent.getBoundingClientRect();
-  root.style.top = `${place.bottom - around.top + 4}px`;
-  root.style.right = `${Math.max(0, around.right - place.right)}px`;
+  root.style.top = `${Math.max(0, place.top - around.top - 8)}px`;
+  root.style.right = `${around.right - place.left + 8}px`;
   button.setAttribute("aria-expanded", "true");
   menu = { root, button };
   root.firstChild.focus();
