@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import buttons, controls, draft, live, notes, runs, scorecard, six, takehome
+from pages.ui import buttons, controls, draft, live, notes, projector, runs, scorecard, six, takehome
 
 draft.follow_link(runs.known)
 with st.container(key="lab"):
@@ -34,7 +34,7 @@ with picture:
     takehome.beneath(view)
 
 # ---- what to notice, right ----
-with beside:
+with beside, projector.notes():
     notes.show(draft.variant(), draft.last_valid())
 
 draft.write_link()

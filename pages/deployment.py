@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.ui import glossary, runs, text
+from pages.ui import notes, runs, text
 from pages.ui.deployment import knobs, region, state
-from pages.ui.text import ASSETS, t
+from pages.ui.text import ASSETS
 
 st.html(ASSETS / "css" / "properties.css")
 state.ADDRESS.follow()
@@ -28,7 +28,6 @@ with picture:
 
 # ---- what to notice ----
 with below:
-    st.markdown(f"#### {t('notice.title')}")
-    st.markdown(glossary.linked(lesson["deployment"]["notice"]))
+    notes.beneath(lesson["deployment"]["notice"])
 
 state.ADDRESS.write()

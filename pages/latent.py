@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import glossary, runs, text
+from pages.ui import glossary, projector, runs, text
 from pages.ui.latent import asking, knobs, look, region
 from pages.ui.text import ASSETS, t
 
@@ -25,8 +25,9 @@ with picture:
     region.show(view)
 
 # ---- what to notice ----
-with below:
-    st.markdown(f"## {t('notice.title')}")
+with below, projector.notes():
+    if not projector.on():
+        st.markdown(f"## {t('notice.title')}")
     with st.container(key="latent_lessons"):
         for name in knobs.lessons_of(now, view.experiment):
             with st.container(key=f"latent_lesson_{name}"):

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.ui import glossary, text
+from pages.ui import notes, text
 from pages.ui.notifications import knobs, region, state
-from pages.ui.text import ASSETS, t
+from pages.ui.text import ASSETS
 
 st.html(ASSETS / "css" / "properties.css")
 state.follow_link()
@@ -28,7 +28,6 @@ with picture:
 
 # ---- what to notice ----
 with below:
-    st.markdown(f"#### {t('notice.title')}")
-    st.markdown(glossary.linked(lesson["notice"]))
+    notes.beneath(lesson["notice"])
 
 state.ADDRESS.write()

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.ui import glossary, text
+from pages.ui import notes, text
 from pages.ui.pretraining import knobs, region, state
-from pages.ui.text import ASSETS, t
+from pages.ui.text import ASSETS
 
 st.html(ASSETS / "css" / "properties.css")
 st.html(ASSETS / "css" / "pretraining.css")
@@ -29,8 +29,7 @@ with picture:
 
 # ---- what to notice, one layer's objective, the plan as data ----
 with below:
-    st.markdown(f"#### {t('notice.title')}")
-    st.markdown(glossary.linked(lesson["notice"]))
+    notes.beneath(lesson["notice"])
     region.objective()
 
 state.ADDRESS.write()

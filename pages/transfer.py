@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.ui import glossary, text
-from pages.ui.text import ASSETS, t
+from pages.ui import notes, text
+from pages.ui.text import ASSETS
 from pages.ui.transfer import knobs, region, state
 
 st.html(ASSETS / "css" / "properties.css")
@@ -29,7 +29,6 @@ with picture:
 
 # ---- what to notice ----
 with below:
-    st.markdown(f"#### {t('notice.title')}")
-    st.markdown(glossary.linked(lesson["notice"]))
+    notes.beneath(lesson["notice"])
 
 state.ADDRESS.write()

@@ -6,8 +6,8 @@ import streamlit as st
 
 from pages.ui import session
 
-CARRIED = ("lang", "lesson", "step", "teach", "room")
-"""What belongs to the frame of all pages, not to a page: language, lesson, a teacher's settings, class room."""
+CARRIED = ("lang", "lesson", "step", "teach", "room", "show")
+"""What belongs to the frame of all pages, not to a page: language, lesson, a teacher's settings, class room, projector."""
 ARRIVED = "address.arrived"  # the session's key of what `arrive` noted
 
 

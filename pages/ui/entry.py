@@ -10,7 +10,7 @@ if str(ROOT) not in sys.path:  # AppTest and uvicorn from another folder know on
 import streamlit as st  # noqa: E402
 from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 
-from pages.ui import errors, menu, palette, session, share, text, visits  # noqa: E402
+from pages.ui import errors, menu, palette, projector, session, share, text, visits  # noqa: E402
 from pages.ui.components import saving, theme  # noqa: E402
 from pages.ui.lessons import frame  # noqa: E402
 from pages.ui.teaching import bar  # noqa: E402
@@ -27,8 +27,10 @@ def main() -> None:
         initial_sidebar_state="collapsed",
     )
     st.html(ROOT / "assets" / "css" / "lab.css")
+    st.html(ROOT / "assets" / "css" / "print.css")
     dark = st.context.theme.type == "dark"
     st.html(_colours(dark))
+    projector.style()
     page = st.navigation(_pages(), position="top")
     sharing = _header(page)
     name = page.url_path or "home"
@@ -92,6 +94,7 @@ def _header(page: st.Page) -> DeltaGenerator:
             on_change=_switch,
             label_visibility="collapsed",
         )
+        projector.switch()
         return st.container(key="share_place", width="content")
 
 

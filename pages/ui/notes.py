@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import streamlit as st
 
-from pages.ui import draft, glossary, palette, session, text
+from pages.ui import draft, glossary, palette, projector, session, text
 from pages.ui.text import t
 from replearn_core import catalog
 from replearn_core.experiment import Experiment
@@ -97,3 +97,11 @@ def source_of(file: str, function: str) -> str:
         if isinstance(node, ast.FunctionDef) and node.name == function:
             return ast.get_source_segment(source, node) or ""
     raise KeyError(f"{file} has no function {function!r}")
+
+
+def beneath(sentences: str) -> None:
+    """What to notice, below a page's picture: a lesson's Markdown. On a projector it is folded."""
+    with projector.notes():
+        if not projector.on():
+            st.markdown(f"#### {t('notice.title')}")
+        st.markdown(glossary.linked(sentences))

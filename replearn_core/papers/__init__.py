@@ -19,7 +19,7 @@ from replearn_core.papers import contraction, halves, ladder, thirty
 from replearn_core.papers.table import Expected, Result, Row, Rows, Settings, Table
 from replearn_core.places import ASSETS
 
-__all__ = ["ALL", "TABLES", "Expected", "Result", "Row", "Rows", "Settings", "Table", "computed", "make", "shipped"]
+__all__ = ["ALL", "TABLES", "Expected", "Result", "Row", "Rows", "Settings", "Table", "computed", "keep", "make", "shipped"]
 
 ALL = "papers"  # all tables, where one is named
 DATASET = "mnist"
@@ -49,21 +49,25 @@ def make(only: tuple[str, ...] = (), folder: Path = SHIPPED, say: Callable[[str]
     without MNIST, before anything is computed."""
     wanted = [TABLES[name] for name in only or TABLES]
     data = datasets.load(DATASET)
-    folder.mkdir(parents=True, exist_ok=True)
     for table in wanted:
         say(f"{table.name} …")
-        found = computed(table, data, say=say)
-        told = {
-            "table": table.name,
-            "dataset": DATASET,
-            "settings": table.settings.model_dump(mode="json"),
-            "rows": found.rows,
-            "date": found.date,
-            "seconds": found.seconds,
-            "versions": dict(found.versions),
-        }
-        (folder / f"{table.name}.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
-        shipped.cache_clear()
+        keep(computed(table, data, say=say), folder)
+
+
+def keep(found: Result, folder: Path = SHIPPED) -> None:
+    """Write what `shipped` reads."""
+    told = {
+        "table": found.table.name,
+        "dataset": DATASET,
+        "settings": found.table.settings.model_dump(mode="json"),
+        "rows": found.rows,
+        "date": found.date,
+        "seconds": found.seconds,
+        "versions": dict(found.versions),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{found.table.name}.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    shipped.cache_clear()
 
 
 def computed(

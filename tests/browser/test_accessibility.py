@@ -31,6 +31,34 @@ SIDEWAYS = """() => [document.documentElement, document.querySelector('[data-tes
   .map((part) => part.scrollWidth - part.clientWidth)"""
 
 
+# Every control in sight, and whether the one with the focus shows it: by a change of its own looks, or of what it lies in.
+KEYBOARD = """() => {
+  const all = (root) => [...root.querySelectorAll("*")].flatMap((one) => [one, ...(one.shadowRoot ? all(one.shadowRoot) : [])]);
+  const control = "button, a[href], input, select, textarea, summary, [tabindex='0'], [role=slider]";
+  const seen = (one) => one.checkVisibility({ visibilityProperty: true }) && one.getClientRects().length > 0 && !one.disabled;
+  // Of a group of radios the chosen one takes the Tab key, and the arrow keys go on from there.
+  const chosen = (one) => !(one.type === "radio" || one.getAttribute("role") === "radio")
+    || one.checked || one.getAttribute("aria-checked") === "true";
+  const place = (one) => one.closest("[class*=st-key]")?.className.match(/st-key-\\S+/)?.[0] ?? "";
+  let count = 0;
+  const mark = (one) => (one.testsMark ??=
+    `${count++} ${one.tagName} ${place(one)} ${one.getAttribute("aria-label") ?? one.textContent.trim().slice(0, 40)}`);
+  const looks = (one) => ["outline", "boxShadow", "borderColor", "backgroundColor"].map((name) => getComputedStyle(one)[name]).join();
+  window.controls = () => all(document).filter((one) => one.matches(control) && one.tabIndex >= 0 && seen(one) && chosen(one)).map(mark);
+  window.focused = () => {
+    let one = document.activeElement;
+    while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
+    const around = [];
+    for (let each = one; each && around.length < 5; each = each.parentElement) around.push(each);
+    const before = around.map(looks);
+    one.blur();
+    const shows = around.some((each, n) => looks(each) !== before[n]);
+    one.focus({ preventScroll: true, focusVisible: true });
+    return { name: mark(one), shows, control: one.matches(control) };
+  };
+}"""
+
+
 class Looked(NamedTuple):
     """What one visit to a page found. findings: appearance → axe's grave ones; sideways: px by which a phone can scroll."""
 
@@ -84,3 +112,66 @@ def test_axe_finds_nothing_serious_on_a_page_light_or_dark(look, name, lang):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_phone_never_scrolls_a_page_sideways(look, name, lang):
     assert max(look(name, lang).sideways) <= 0
+
+
+# ---- the keyboard ----
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "latent", "properties"])
+def test_the_tab_key_reaches_every_control_in_sight_and_each_shows_that_it_has_the_focus(visit, server, name):
+    page = visit(f"{server.address}/{name}?lang=en", viewport=PROJECTOR)
+    page.wait_for_function(DRAWN)
+    page.wait_for_function(STILL)
+    page.evaluate(KEYBOARD)
+    controls, reached, hidden = set(page.evaluate("controls()")), set(), []
+    for _ in range(3 * len(controls)):
+        page.keyboard.press("Tab")
+        found = page.evaluate("focused()")
+        reached.add(found["name"])
+        if found["control"] and not found["shows"]:
+            hidden.append(found["name"])
+        if controls <= reached:
+            break
+    assert len(controls) > 20 and controls - reached == set() and hidden == []
+
+
+def test_the_arrow_keys_go_through_a_group_of_choices(visit, server):
+    page = visit(f"{server.address}/autoencoder?lang=en", viewport=PROJECTOR)
+    page.wait_for_function(DRAWN)
+    page.locator(".st-key-panel [role=radio][aria-checked=true]").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "() => document.activeElement.closest('.st-key-panel') && document.activeElement.ariaChecked === 'false'"
+    )
+    page.keyboard.press("Enter")
+    page.locator(".st-key-panel [role=radio]").nth(1).and_(page.locator("[aria-checked=true]")).wait_for()
+
+
+# ---- motion ----
+
+
+def test_under_reduced_motion_nothing_on_the_home_page_moves_by_itself(visit, server):
+    page = visit(server.address, viewport=PROJECTOR, reduced_motion="reduce")
+    page.wait_for_function(DRAWN)
+    strips = page.locator(".moving")
+    strips.first.wait_for()
+    assert strips.evaluate_all("(all) => all.map((one) => getComputedStyle(one).animationName)") == ["none"] * strips.count()
+    assert page.evaluate("document.getAnimations().filter((one) => one.effect.getComputedTiming().duration > 1).length") == 0
+    slider = page.locator(".st-key-home_film input[type=range]")
+    slider.wait_for()
+    at = slider.input_value()
+    page.wait_for_timeout(1500)  # an animation would have taken it further
+    assert slider.input_value() == at == slider.get_attribute("max")
+
+
+# ---- appearance ----
+
+
+def test_what_the_server_draws_follows_when_the_appearance_turns(visit, server):
+    page = visit(f"{server.address}/autoencoder?lang=en", viewport=PROJECTOR, color_scheme="light")
+    page.wait_for_function(DRAWN)
+    ink = "() => getComputedStyle(document.querySelector('.js-plotly-plot .xtitle')).fill"
+    before = page.evaluate(ink)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"() => ({ink})() !== '{before}'")
+    page.wait_for_function(f"({MUTED})() === '{palette.DARK.muted}'")
