@@ -5,9 +5,10 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import text
+from pages.ui import plot, projector, text
 from pages.ui.text import t
 
+SCALE = 1.25  # of text on a projector
 # Plotly's own names of its buttons → keys of ours.
 _WORDS = {
     "Download plot": "figure.save",
@@ -28,7 +29,22 @@ _WORDS = {
 
 def draw(figure: go.Figure, key: str, alt: str, *, zoom: bool = False, width: str = "stretch") -> None:
     """alt: the figure's finding in words. zoom: plotly's own buttons as well, for figures in which one looks closer."""
+    if projector.on():
+        figure = _larger(figure)
     st.plotly_chart(figure, theme=None, key=key, config=_config(key, zoom), alt=alt, width=width)
+
+
+def _larger(figure: go.Figure) -> go.Figure:
+    """A copy with the page's larger text; the figure itself is shared with others."""
+    made = go.Figure(figure)
+    size, small = SCALE * 13, SCALE * 12
+    made.update_layout(
+        font={"size": size}, legend={"font": {"size": small}}, height=SCALE * (figure.layout.height or plot.HEIGHT)
+    )
+    for update in (made.update_xaxes, made.update_yaxes):
+        update(tickfont={"size": small}, title={"font": {"size": size}})
+    made.update_annotations(font={"size": small})
+    return made
 
 
 def _config(key: str, zoom: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""For a projector (`?show=projector` on any page): larger text, and what to notice folded away. Called by entry.py and the pages."""
+"""For a projector (`?show=projector` on any page): larger text, what to notice folded. Called by entry.py and the pages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +26,8 @@ def style() -> None:
 
 def switch() -> None:
     """The button in the header."""
-    st.button(
-        t("projector.off" if on() else "projector.on"), icon=":material/cast_for_education:", key="projector_switch", type="tertiary",
-        on_click=_turn, help=t("projector.help"),
-    )  # fmt: skip
+    label, icon = t("projector.off" if on() else "projector.on"), ":material/cast_for_education:"
+    st.button(label, icon=icon, key="projector_switch", type="tertiary", on_click=_turn, help=t("projector.help"))
 
 
 def _turn() -> None:

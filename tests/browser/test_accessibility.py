@@ -1,4 +1,4 @@
-"""Every page for everyone: what axe-core finds in both languages, light and dark; phones; the keyboard; motion that can be stopped."""
+"""Every page for everyone: axe-core in both languages, light and dark; phones; the keyboard; motion that can be stopped."""
 
 from functools import cache
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.browser.conftest import PATIENCE
 from pages.ui import palette
 from pages.ui.menu import GROUPS
 from pages.ui.text import LANGUAGES
+from tests.browser.conftest import PATIENCE
 
 pytestmark = pytest.mark.browser
 PAGES = [name for group in GROUPS.values() for name in group]
@@ -20,7 +20,8 @@ THEIRS: dict[str, tuple[str, ...]] = {}
 DRAWN = """() => document.querySelector('.st-key-theme_place .stBidiComponent')
   && !document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')"""
 MUTED = "() => getComputedStyle(document.documentElement).getPropertyValue('--lab-muted').trim()"
-STILL = "() => document.getAnimations().every((one) => one.playState !== 'running' || one.animationName === 'lab-frames')"  # nothing fades
+# Nothing fades any more; the home page's small films go on.
+STILL = "() => document.getAnimations().every((one) => one.playState !== 'running' || one.animationName === 'lab-frames')"
 # The rules that axe calls serious or critical are all among its standard ones.
 FINDINGS = """async () => {
   const found = await axe.run(document, { resultTypes: ["violations"] });
@@ -36,15 +37,15 @@ KEYBOARD = """() => {
   const all = (root) => [...root.querySelectorAll("*")].flatMap((one) => [one, ...(one.shadowRoot ? all(one.shadowRoot) : [])]);
   const control = "button, a[href], input, select, textarea, summary, [tabindex='0'], [role=slider]";
   const seen = (one) => one.checkVisibility({ visibilityProperty: true }) && one.getClientRects().length > 0 && !one.disabled;
-  // Of a group of radios the chosen one takes the Tab key, and the arrow keys go on from there.
-  const chosen = (one) => !(one.type === "radio" || one.getAttribute("role") === "radio")
-    || one.checked || one.getAttribute("aria-checked") === "true";
+  // The Tab key goes to one of a group of radios, and the arrow keys on from there.
+  const stop = (one) => one.closest("[role=radiogroup]") ?? one;
   const place = (one) => one.closest("[class*=st-key]")?.className.match(/st-key-\\S+/)?.[0] ?? "";
+  const label = (one) => one.getAttribute("aria-label") ?? one.textContent.trim().slice(0, 40);
   let count = 0;
-  const mark = (one) => (one.testsMark ??=
-    `${count++} ${one.tagName} ${place(one)} ${one.getAttribute("aria-label") ?? one.textContent.trim().slice(0, 40)}`);
-  const looks = (one) => ["outline", "boxShadow", "borderColor", "backgroundColor"].map((name) => getComputedStyle(one)[name]).join();
-  window.controls = () => all(document).filter((one) => one.matches(control) && one.tabIndex >= 0 && seen(one) && chosen(one)).map(mark);
+  const mark = (one) => (stop(one).testsMark ??= `${count++} ${one.tagName} ${place(one)} ${label(one)}`);
+  const SIGNS = ["outline", "boxShadow", "borderColor", "backgroundColor"];
+  const looks = (one) => SIGNS.map((name) => getComputedStyle(one)[name]).join();
+  window.controls = () => all(document).filter((one) => one.matches(control) && one.tabIndex >= 0 && seen(one)).map(mark);
   window.focused = () => {
     let one = document.activeElement;
     while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
@@ -171,6 +172,7 @@ def test_what_the_server_draws_follows_when_the_appearance_turns(visit, server):
     page = visit(f"{server.address}/autoencoder?lang=en", viewport=PROJECTOR, color_scheme="light")
     page.wait_for_function(DRAWN)
     ink = "() => getComputedStyle(document.querySelector('.js-plotly-plot .xtitle')).fill"
+    page.locator(".js-plotly-plot .xtitle").wait_for(state="attached")
     before = page.evaluate(ink)
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"() => ({ink})() !== '{before}'")

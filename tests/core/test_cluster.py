@@ -84,3 +84,16 @@ def test_every_setting_is_explained_and_files_for_several_servers_name_no_others
     used = settings(ROOT / "compose.yaml", *(ROOT / "deploy").iterdir())
     explained = settings(ROOT / "docs" / "deploy.md")
     assert used <= explained and known - explained == {"REPLEARN_WARM"} and explained <= known  # WARM: for tests
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this system does not share processors among sessions")
+def test_our_processes_wait_for_pages_on_a_busy_processor(monkeypatch):
+    monkeypatch.setenv("REPLEARN_WARM", "0")
+    embedded = cluster.Embedded(1)
+    try:
+        embedded.address()
+        share = Path(f"/proc/{embedded._hub.pid}/autogroup")
+        assert until(lambda: share.read_text().split()[-1] == "10")
+        assert Path("/proc/self/autogroup").read_text().split()[-1] != "10"
+    finally:
+        embedded.close()
