@@ -50,11 +50,11 @@ def _larger(figure: go.Figure) -> go.Figure:
 def _config(key: str, zoom: bool) -> dict[str, Any]:
     """SVG is what plotly's button saves by itself; `components/saving` asks which of the two."""
     shown = {"modeBarButtonsToRemove": ["select2d", "lasso2d"]} if zoom else {"modeBarButtons": [["toImage"]]}
-    words = {"en" if text.language() == "en" else "zh-TW": {"dictionary": {theirs: t(ours) for theirs, ours in _WORDS.items()}}}
+    lang = text.language()
     return {
         "displaylogo": False,
         "toImageButtonOptions": {"format": "svg", "filename": key},
-        "locale": next(iter(words)),
-        "locales": words,
+        "locale": lang,
+        "locales": {lang: {"dictionary": {theirs: t(ours) for theirs, ours in _WORDS.items()}}},
         **shown,
     }

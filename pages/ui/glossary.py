@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 import streamlit as st
 
 from pages.ui import address_bar, text
-from pages.ui.text import ASSETS, t
+from pages.ui.text import t
 
 SEARCH = "glossary.search"  # the widget
 PAGES = Path(__file__).resolve().parents[1]
@@ -35,9 +35,9 @@ class Term(NamedTuple):
 @lru_cache
 def terms(lang: str) -> tuple[Term, ...]:
     """All terms in the file's order, which is the lecture's."""
-    with (ASSETS / "glossary.toml").open("rb") as file:
+    with (text.folder(lang) / "glossary.toml").open("rb") as file:
         known = tomllib.load(file)
-    (beside,) = set(text.LANGUAGES) - {lang}
+    beside = "zh-TW" if lang == "en" else "en"
     return tuple(
         Term(
             name,
@@ -88,7 +88,7 @@ def _names(lang: str) -> tuple[Mapping[str, Term], re.Pattern[str]]:
     """Terms by name, and what finds them: the longest name first, so that an autoencoder is no encoder."""
     known = {name.casefold(): one for one in terms(lang) for name in one.spellings}
     names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
-    whole = r"(?<![A-Za-z-])(?P<term>{})s?(?![A-Za-z-])" if lang == "en" else r"(?<!獨熱)(?P<term>{})"
+    whole = r"(?<![A-Za-z-])(?P<term>{})s?(?![A-Za-z-])" if lang != "zh-TW" else r"(?<!獨熱)(?P<term>{})"
     return known, re.compile(_AS_IT_IS + "|" + whole.format(names), re.IGNORECASE | re.MULTILINE)
 
 

@@ -1,6 +1,7 @@
 """The words: `t(key, **numbers)` from assets/i18n in the visitor's language, and lesson files. All pages take their text here."""
 
 import math
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,10 @@ from replearn_core import catalog
 from replearn_core.experiment import Problem
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
-LANGUAGES = {"zh-TW": "中文", "en": "English"}
+TRANSLATION = "REPLEARN_TRANSLATION"
+MAKING = {Path(one).name: Path(one) for one in [os.environ.get(TRANSLATION)] if one}
+"""A language that is being written: its code, which is its folder's name, and the folder (docs/translating.md says how)."""
+LANGUAGES = {"zh-TW": "中文", "en": "English"} | {lang: lang for lang in MAKING}
 THIN = "\u2009"
 _CJK = "\u3400-\u9fff"
 _LATIN = r"A-Za-z0-9{}%$`+±"
@@ -46,6 +50,11 @@ def choose(chosen: str) -> None:
     st.query_params["lang"] = chosen
 
 
+def folder(lang: str) -> Path:
+    """Where a language's catalogue, lessons and glossary lie."""
+    return MAKING.get(lang, ASSETS)
+
+
 # ---- sentences ----
 
 
@@ -73,7 +82,7 @@ def has(key: str) -> bool:
 @lru_cache
 def catalogue(lang: str) -> Mapping[str, str]:
     """Dotted key → sentence, thin spaces put in between Chinese and Latin."""
-    with (ASSETS / "i18n" / f"{lang}.toml").open("rb") as file:
+    with (folder(lang) / "i18n" / f"{lang}.toml").open("rb") as file:
         return {key: spaced(sentence) for key, sentence in _flat(tomllib.load(file))}
 
 
@@ -165,7 +174,7 @@ def lesson(name: str) -> Mapping[str, Mapping[str, str]]:
 
 @lru_cache
 def _lesson(lang: str, name: str) -> Mapping[str, Mapping[str, str]]:
-    text = (ASSETS / "lessons" / lang / f"{name}.md").read_text(encoding="utf-8")
+    text = (folder(lang) / "lessons" / lang / f"{name}.md").read_text(encoding="utf-8")
     sections: dict[str, Mapping[str, str]] = {}
     for section in re.split(r"^# ", text, flags=re.MULTILINE)[1:]:
         title, _, body = section.partition("\n")

@@ -145,7 +145,7 @@ TABLE = Table(
         Expected("first_free", "other_frozen", "1", "higher", than=-1.0),
         Expected("deeper_costs", "other_frozen", str(DEPTH), "lower", "other_frozen", "1"),
         Expected("tuned_gains", "other_tuned", str(DEPTH), "higher"),
-        Expected("own_dips", "own_frozen", str(DEPTH // 2), "lower"),
+        Expected("own_dips", "own_frozen", str(DEPTH // 2), "lower", "own_frozen", "1"),
     ),
     Halves(),
     run,

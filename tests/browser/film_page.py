@@ -34,6 +34,7 @@ def page() -> None:
     state = film(runs, texts=shown, view=look, key="film", live=live, replay=replay, start=start)
     st.session_state.runs_of_the_script = st.session_state.get("runs_of_the_script", 0) + 1
     st.text(f"Python heard {state.epoch}, script run {st.session_state.runs_of_the_script}")
+    st.text(f"First picture painted: {state.ready}")
 
 
 st.navigation([st.Page(page, title="Film", default=True), st.Page(page, title="Deep", url_path="deep")], position="hidden").run()

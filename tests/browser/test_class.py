@@ -15,6 +15,7 @@ QUESTION = "How many numbers does a digit need?"
 def opened_room(teacher, *, choices=""):
     """Open a room by the form; returns the students' link."""
     teacher.get_by_text("Collect the answers on a class board").click()
+    expect(teacher.get_by_role("textbox", name="Choices, one on each line")).to_be_visible()
     asked = teacher.get_by_label("Question", exact=True)
     asked.fill(QUESTION)
     asked.press("Tab")
@@ -69,7 +70,7 @@ def test_a_teacher_and_three_students_see_the_board_move(server, visit):
     expect(teacher.locator(".st-key-board_answers .js-plotly-plot")).to_have_count(0)
     teacher.get_by_text("As they arrive").click()
     expect(teacher.locator(".st-key-board_answers .js-plotly-plot")).to_be_visible()
-    teacher.get_by_label("Hidden people").click()
+    teacher.get_by_role("combobox", name="Hidden people").click()
     teacher.get_by_role("option", name=HOSTILE).click()
     expect(teacher.locator(".st-key-board_names")).not_to_contain_text(HOSTILE)
     expect(board).to_contain_text("2 of 2 have answered")

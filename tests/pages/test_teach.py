@@ -221,7 +221,7 @@ def test_the_form_makes_a_link_that_opens_as_asked():
     app = opened("teach", lang="en")
     app.multiselect(key="teach.form.lock.autoencoder").set_value(["code_size", "epochs"]).run()
     app.segmented_control(key="teach.form.seed").set_value("own").run()
-    app.text_input(key="teach.form.question").set_value("What is lost?").run()
+    app.text_input(key="teach.form.ask.text").set_value("What is lost?").run()
     link = next(one.value for one in app.code if "/autoencoder?" in one.value)
     page, query = teach_page.of_link(link)
     assert page == "autoencoder" and query == {}

@@ -40,9 +40,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pages.ui.text import ASSETS, spaced
+from pages.ui.text import folder as text_folder
+from pages.ui.text import spaced
 
-FOLDER = ASSETS / "lessons" / "guided"
 SIDES = ("lower", "unclear", "higher")  # how a study's finding can lie to zero
 _FRONT = re.compile(r"\A\+\+\+\n(.*?)^\+\+\+\n(.*)\Z", re.DOTALL | re.MULTILINE)
 _CHOICE = re.compile(r"^- (\w+)[:：]\s*(.+)$", re.MULTILINE)
@@ -108,9 +108,10 @@ class Lesson:
 
 
 @lru_cache
-def lessons(lang: str, folder: Path = FOLDER) -> Mapping[str, Lesson]:
+def lessons(lang: str, folder: Path | None = None) -> Mapping[str, Lesson]:
     """Id → lesson, in their order. Raises BadLesson."""
-    read_all = [read(path) for path in sorted((folder / lang).glob("*.md"))]
+    guided = folder or text_folder(lang) / "lessons" / "guided"
+    read_all = [read(path) for path in sorted((guided / lang).glob("*.md"))]
     return {one.id: one for one in sorted(read_all, key=lambda one: (one.order, one.id))}
 
 

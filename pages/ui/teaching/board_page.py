@@ -14,6 +14,7 @@ from replearn_core.room_values import SHOWN, Board, Room, question
 
 PAGES = Path(__file__).resolve().parents[2]
 POLL = 1.0  # seconds between two looks at the room
+POLL_TEACHER = 4.0  # who is here, to be hidden
 KEYS = "board.keys"  # room → the teacher's secret, as the link or the form brought it
 PICKED, DATA, CODE = "board.question", "board.dataset", "board.code"  # widgets
 PROBLEM = "board.problem"
@@ -38,7 +39,7 @@ def show() -> None:
     with st.container(key="board_projector" if large else "board_desk"):
         st.fragment(_board, run_every=POLL, key="board_region")(found.code, bool(secret), large)
         if secret and not large:
-            _teacher(found, secret)
+            st.fragment(_teacher, run_every=POLL_TEACHER, key="board_teacher_region")(found.code, secret)
 
 
 def _secret(room: Room) -> str | None:
@@ -160,8 +161,11 @@ def _runs(board: Board, large: bool) -> None:
 # ---- what the teacher does ----
 
 
-def _teacher(room: Room, secret: str) -> None:
-    with st.container(border=True, key="board_teacher"):
+def _teacher(code: str, secret: str) -> None:
+    room = rooms_ui.asked(lambda: place.rooms().room(code))
+    if isinstance(room, Problem):
+        return
+    with errors.contained("board"), st.container(border=True, key="board_teacher"):
         st.markdown(f":material/co_present: **{t('board.teacher')}**")
         st.caption(t("board.keep_link"))
         carried = {name: value for name, value in address_bar.carried().items() if name == "lang"}

@@ -148,8 +148,8 @@ def _question() -> tuple[bool, str]:
         labels = {one: t("teach.hours", n=one) for one in HOURS}
         _select("hours", HOURS, labels, USUAL_HOURS, t("teach.lasts"))
         return True, ""
-    st.text_input(t("board.question"), key=FORM + "question", max_chars=MOST_TEXT, placeholder=t("board.question_hint"))
-    return False, str(session.get(FORM + "question") or "")
+    st.text_input(t("board.question"), key=FORM + "ask.text", max_chars=MOST_TEXT, placeholder=t("board.question_hint"))
+    return False, str(session.get(FORM + "ask.text") or "")
 
 
 # ---- the link ----

@@ -1,0 +1,95 @@
+"""Every page in a language made from English: whatever a visitor reads without accents has not come from the texts."""
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+from streamlit.testing.v1 import AppTest
+
+from pages.ui import text
+from pages.ui.menu import GROUPS
+from tests import pseudo
+
+ENTRY = Path(__file__).parents[2] / "pages" / "ui" / "entry.py"
+PAGES = [name for group in GROUPS.values() for name in group]
+READ = ("label", "body", "help", "options", "placeholder", "captions", "text", "caption", "formattedValue", "delta", "content", "alt")
+"""The fields of Streamlit's messages that people read or are read to."""
+# What stays as it is in every language: measures and methods by their names, file kinds, makers of data, people, places.
+NAMES = {
+    *("PCA", "UMAP", "SNE", "LDA", "VAE", "MNIST", "KMNIST", "EMNIST", "Fashion", "dSprites", "ReLU", "tanh", "sigmoid", "LISTA", "FISTA"),
+    *("MIG", "DCI", "SAP", "AUC", "ROC", "ONNX", "SVM", "CSV", "JSON", "PNG", "JPEG", "SVG", "EXIF", "NumPy", "npz", "npy", "zip"),
+    *("English", "MB", "KB", "kB", "GB", "ms", "Wh", "US", "CC", "BY", "cpu", "API", "App", "APP", "URL", "KDD", "Cup", "Gabor", "Hoyer"),
+}
+WORD = re.compile(r"[A-Za-z]{2,}")
+NO_WORDS = re.compile(
+    r"\$\$.*?\$\$|\$[^$]*\$|```.*?```|`[^`]*`|\]\([^)]*\)|:\w+(?:/\w+)?:|:gray\[|https?://\S+|<style>.*?</style>|<[^>]*>|\b[0-9a-f]{6,}\b",
+    re.DOTALL,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The language's folder, known to the pages as `REPLEARN_TRANSLATION` makes it known."""
+    folder = pseudo.write(tmp_path_factory.mktemp("texts"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(text.MAKING, pseudo.LANG, folder)
+        patch.setitem(text.LANGUAGES, pseudo.LANG, pseudo.LANG)
+        yield folder
+
+
+def opened(page: str) -> AppTest:
+    app = AppTest.from_file(str(ENTRY), default_timeout=60)
+    app.query_params["lang"] = pseudo.LANG
+    app.run()
+    if page != "home":
+        app.switch_page(f"../{page}.py")
+        app.query_params["lang"] = pseudo.LANG
+        app.run()
+    return app
+
+
+def read(node) -> list[str]:
+    """All that stands below a node of the page's tree, in messages' own order."""
+    found = []
+    if (message := getattr(node, "proto", None)) is not None and hasattr(message, "DESCRIPTOR"):
+        for name, value in MessageToDict(message, preserving_proto_field_name=False).items():
+            if name in READ:
+                found += [value] if isinstance(value, str) else [one for one in value if isinstance(one, str)]
+    for child in getattr(node, "children", {}).values():
+        found += read(child)
+    return found
+
+
+def bare(said: str) -> list[str]:
+    """The words that carry no accents and are no names."""
+    return [word for word in WORD.findall(html.unescape(NO_WORDS.sub(" ", said))) if word not in NAMES]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_on_a_page_is_left_untranslated(made, page):
+    app = opened(page)
+    assert not app.exception and not app.error
+    told = [said for part in (app.main, app.sidebar) for said in read(part)]
+    assert any("⟦" in said for said in told)
+    assert [said for said in told if bare(said)] == []
+
+
+def test_the_language_has_every_key_and_placeholder(made):
+    theirs, ours = text.catalogue(pseudo.LANG), text.catalogue("en")
+    assert set(theirs) == set(ours)
+    holes = re.compile(r"\{\w+\}")
+    assert [key for key in ours if sorted(holes.findall(theirs[key])) != sorted(holes.findall(ours[key]))] == []
+
+
+def test_a_sentence_is_two_fifths_longer_and_keeps_formulas_code_and_links():
+    said = pseudo.said("Turn `k` for $x^2$: see [the page](glossary?term=k), {n} times.")
+    assert len(said) > 1.2 * len("Turn `k` for $x^2$: see [the page](glossary?term=k), {n} times.")
+    assert all(part in said for part in ("`k`", "$x^2$", "](glossary?term=k)", "{n}")) and said[0] == "⟦" and said[-1] == "⟧"
+    assert not bare(said)
+
+
+def test_the_shipped_app_does_not_offer_it():
+    assert pseudo.LANG not in text.LANGUAGES or pseudo.LANG in text.MAKING
+    assert tuple(text.LANGUAGES)[:2] == ("zh-TW", "en")
