@@ -46,7 +46,7 @@ assets: $(VENV)/.app  ## train the runs that come with the app
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python assets/pretrained/malware/make.py
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/bin/python assets/home/make.py
 
-claims: $(VENV)/.app  ## run every claim's experiment over its seeds and keep what came out; ONLY=C4 for one
+claims: $(VENV)/.app  ## run every claim's experiment over its seeds and keep what came out; ONLY=C4 for one, ONLY=papers for the tables on MNIST
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m replearn_core claims $(ONLY)
 
 space: $(VENV)/.app  ## the conditions of a Space without Docker; needs root, to be another user

@@ -37,6 +37,7 @@ _RUN = r"[0-9a-f]{32}"
 _STATE = re.compile(r"(?:weights|optimizer)(?:-(\d{1,6}))?\.safetensors")
 _NAME = re.compile(rf"runs/({_RUN})/(experiment\.json|events\.jsonl|metrics\.json|frames\.npz|{_STATE.pattern})")
 _NEEDED = ("experiment.json", "events.jsonl", "frames.npz", "metrics.json", "weights.safetensors")
+_MEASURES = {"l0", "hoyer", "dead", "squared_error", "samples_per_second"}  # of each recorded moment
 _SOFTWARE = ("torch", "numpy", "scikit-learn", "streamlit")
 
 
@@ -210,6 +211,8 @@ def _member(run_id: str, contents: Mapping[str, bytes]) -> Member:
         raise Refused("problem.bundle_changed", file=f"{before}experiment.json")
     if catalog.is_own(run.experiment.dataset):
         raise Refused("problem.bundle_own")
+    if not _has_history(run):
+        raise Refused("problem.bundle_damaged", file=f"{before}events.jsonl")
     for name, data in files.items():
         if state := _STATE.fullmatch(name):
             _check_state(run, name, data, int(state[1]) if state[1] else None)
@@ -241,6 +244,20 @@ def _read(run_id: str, files: Mapping[str, bytes]) -> Run:
             return read_run(Path(folder))
         except Damaged as damaged:
             raise Refused("problem.bundle_damaged", file=f"runs/{run_id}/{damaged.problem.numbers['file']}") from None
+
+
+def _has_history(run: Run) -> bool:
+    """Whether the events are of this run and say what pages read: they trust what the loop wrote, and this may be anybody's."""
+    started = run.events[0] if run.events else None
+    moments: list[Any] = [event for event in run.events if event.kind == "progress"]
+    if not moments or started is None or started.kind != "started" or getattr(started, "run_id", "") != run.experiment.id:
+        return False
+    if any(_MEASURES - one.measures.keys() for one in moments):
+        return False
+    numbers = [terms for one in moments for terms in (one.measures, one.training, one.training_weighted)]
+    numbers += [terms for one in moments for terms in (one.held_out, one.held_out_weighted)]
+    numbers += [getattr(event, "metrics", {}) for event in run.events] + [run.metrics]
+    return all(isinstance(value, int | float) for found in numbers for value in found.values())
 
 
 def _check_state(run: Run, name: str, data: bytes, epoch: int | None) -> None:

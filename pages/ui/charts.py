@@ -1,6 +1,6 @@
 """Numbers to plotly figures: `live.py` and the pages hand over events and arrays, and get a figure and its finding in words.
 
-Nothing here knows streamlit. Draw with `st.plotly_chart(figure, theme=None, …)`: the themes are those of `palette.py`. A figure's
+Nothing here knows streamlit. Draw with `drawing.draw`: the themes are those of `palette.py`. A figure's
 zoom survives the next poll because its `uirevision` depends on what is drawn and not on how far it has come. Each function has a
 `describe_…` beside it that returns (text key, numbers); words come in as `texts`, by the keys of TEXT_KEYS.
 """

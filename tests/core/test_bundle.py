@@ -17,6 +17,7 @@ from replearn_core.own.refusal import Refused
 from replearn_core.presets import preset
 from replearn_core.store import Store
 
+MEASURES = {"l0": 0.1, "hoyer": 0.2, "dead": 0.0, "squared_error": 0.4, "samples_per_second": 1000.0}
 FIRST = preset("digits", "undercomplete", code_size=4, epochs=2)
 
 
@@ -34,7 +35,7 @@ def events(experiment: Experiment):
     frame, clean = {"reconstruction": np.zeros((2, 8, 8), np.uint8)}, {"clean": np.zeros((2, 8, 8), np.uint8)}
     return (
         Started(experiment.id, first, last, 9, "cpu", 5, 5, ("squared_error",), (), (), "source", "licence", clean),
-        Progress(float(last), 0.5, terms, terms, terms, terms, {"l0": 0.1}, frame),
+        Progress(float(last), 0.5, terms, terms, terms, terms, MEASURES, frame),
         Finished(last, 0.5, {"squared_error": 0.4}),
     )  # fmt: skip
 
@@ -199,6 +200,23 @@ def test_settings_of_a_newer_version_say_so(made):
         files[of_run("experiment.json")] = files[of_run("experiment.json")].replace(b'"version":1', b'"version":2')
 
     assert said(changed(made, change)) == "problem.newer_version"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"hoyer": 0.2, ', b""),
+        (b'"hoyer": 0.2', b'"hoyer": "<b>"'),
+        (b'"kind": "started"', b'"kind": "stopped"'),
+        (b'"squared_error": 0.5', b'"squared_error": [1]'),
+    ],
+)
+def test_a_history_that_the_loop_would_not_have_written_is_refused(made, before, after):
+    def change(files):
+        assert before in files[of_run("events.jsonl")]
+        files[of_run("events.jsonl")] = files[of_run("events.jsonl")].replace(before, after)
+
+    assert said(changed(made, change)) == "problem.bundle_damaged"
 
 
 def test_a_run_whose_settings_were_exchanged_is_not_that_run(made):

@@ -119,6 +119,31 @@ def test_an_interval_contains_its_mean_and_every_expectation_has_a_verdict(name)
     assert {found.side(one) for one in found.table.expected} <= {"same", "unclear", "opposite"}
 
 
+NOTED = {
+    "contraction": ["same", "same", "same", "same", "unclear", "same", "same", "same"],
+    "thirty": ["same", "same", "same", "opposite"],
+    "ladder": ["same", "unclear"],
+    "halves": ["opposite", "same", "unclear", "unclear"],
+}
+"""The verdicts, in the order of `expected`, for which the sentence below each table was written."""
+
+
+@pytest.mark.parametrize("name", papers.TABLES)
+def test_the_sentence_below_a_table_was_written_for_what_came_out(name):
+    found = papers.shipped(name)
+    assert found is not None
+    told = [found.side(one) for one in found.table.expected]
+    assert told == NOTED[name], f"read papers.{name}.note in both languages again"
+
+
+def test_the_slopes_stand_in_the_papers_order_as_the_sentence_says():
+    found = papers.shipped("contraction")
+    assert found is not None
+    here = sorted(found.table.rows, key=lambda row: found.ours(row.name, "jacobian").mean)
+    assert [row.name for row in here] == [row.name for row in sorted(found.table.rows, key=lambda row: row.paper["jacobian"])]
+    assert min(found.table.rows, key=lambda row: found.ours(row.name, "error").mean).name == "dae_binary"
+
+
 def test_a_small_experiment_fills_every_cell_with_finite_numbers(small):
     for row in small.table.rows:
         for measure in small.table.measures:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import tables
-from pages.ui.text import duration, has, number, t
+from pages.ui.text import duration, has, t
 from replearn_core import papers
 from replearn_core.experiment import Experiment
 from replearn_core.papers import Result, Table, contraction, halves, thirty
@@ -107,21 +107,27 @@ def value(measure: str, side: str, *numbers: float) -> str:
     """One figure, or the ends of a range, with its unit; "" of none."""
     if not numbers:
         return ""
-    plus = "+" if measure in halves.TABLE.measures else ""  # differences carry their sign
-    scaled = " … ".join((plus if one > 0 else "") + number(one * SCALES.get((measure, side), 1)) for one in numbers)
     key = f"papers.value.{measure}_{side}"
-    return t(key if has(key) else "papers.value.plain", value=scaled)
+    said = " … ".join(digits(measure, one * SCALES.get((measure, side), 1)) for one in numbers)
+    return t(key if has(key) else "papers.value.plain", value=said)
+
+
+def digits(measure: str, scaled: float) -> str:
+    """With as many decimals as the papers print; differences carry their sign."""
+    few = measure == "share" or (measure == "jacobian" and abs(scaled) >= 10)
+    said = f"{scaled:,.{1 if few else 2}f}".replace("-", "−")
+    return f"+{said}" if scaled > 0 and measure in halves.TABLE.measures else said
 
 
 def ours(found: Result, row: str, measure: str) -> str:
-    """HTML: the mean, below it the interval; a value in which there is no chance stands alone."""
+    """HTML: the mean, below it the interval; a value that no seed moves stands alone."""
     known = found.ours(row, measure)
     if known is None:
         return ""
     mean = f"<b>{html.escape(value(measure, 'here', known.mean))}</b>"
     scale = SCALES.get((measure, "here"), 1)
-    interval = t("papers.interval", low=known.low * scale, high=known.high * scale)
-    return mean if known.seeds == 1 else f"{mean} <small>{html.escape(interval)}</small>"
+    interval = t("papers.interval", low=digits(measure, known.low * scale), high=digits(measure, known.high * scale))
+    return mean if known.low == known.high else f"{mean} <small>{html.escape(interval)}</small>"
 
 
 def made(table: Table, found: Result) -> str:

@@ -14,6 +14,7 @@ from pages.ui.components.top import top
 from pages.ui.lessons import progress, results, views
 from pages.ui.lessons.lesson import Ask, Lesson, Step, lessons
 from pages.ui.lessons.results import Result
+from pages.ui.teaching import rooms_ui
 from pages.ui.text import ASSETS, number, t
 
 GUESS = "lessons.guess."  # prefix of the widgets that take a guess
@@ -182,6 +183,7 @@ def _guessed(lesson: str, n: int, ask: Ask, result: Result) -> None:
     if not good or said is None:
         return
     progress.guess(lesson, n, said)
+    rooms_ui.tell(f"lesson:{lesson}:{n}", said)
     if result.begin is not None:
         result.begin()
 

@@ -5,17 +5,19 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from pages.ui import session
+from pages.ui.text import t
 
 PICK = "properties.pick."  # prefix of their widget keys
 
 
 def one_of(name: str, values: Sequence[str], label: Callable[[str], str], first: str) -> str:
-    """One of a few, side by side; kept while other parts of the page are on screen."""
+    """One of a few, side by side; kept while other parts of the page are on screen. `pick.<name>` says what it is to those who
+    do not see it."""
     kept = session.get(f"{PICK}{name}.kept", first)
     key, labels = PICK + name, {value: label(value) for value in values}
     st.session_state[key] = kept if kept in values else first
     st.segmented_control(
-        name,
+        t(f"pick.{name}"),
         values,
         format_func=lambda value: labels.get(value, str(value)),
         key=key,

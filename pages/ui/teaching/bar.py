@@ -14,7 +14,7 @@ from replearn_core.experiment import Problem
 from replearn_core.room_values import MOST_NAME, Member, Room
 
 POLL = 3.0  # seconds between two looks for the teacher's next question
-NAME, ANSWER = "room.name", "room.answer."
+NAME, ANSWER, JOINED = "room.name", "room.answer.", "room.joined"
 OWN_PAGES = ("teach", "board")  # they show rooms and locks in their own way
 
 
@@ -54,6 +54,9 @@ def _teacher(in_room: bool) -> None:
 
 def _room() -> None:
     with errors.contained("class room"):
+        if session.get(JOINED):
+            session.put(JOINED, False)
+            st.rerun()  # the browser is told who this is at the end of a whole run, for when the page is loaded again
         found = rooms_ui.room()
         if isinstance(found, Problem):
             st.text(text.problem(found))
@@ -79,6 +82,7 @@ def _join(room: Room) -> None:
 
 def _joined(code: str) -> None:
     rooms_ui.join(code, str(session.get(NAME) or ""))
+    session.put(JOINED, session.get(rooms_ui.PROBLEM) is None)
 
 
 def _answer(room: Room, who: Member) -> None:

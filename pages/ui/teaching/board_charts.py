@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import streamlit as st
 
-from pages.ui import palette, plot, text
+from pages.ui import drawing, palette, plot, text
 from pages.ui.lessons.lesson import lessons
 from pages.ui.text import number, t
 from replearn_core.room_values import Board
@@ -66,7 +66,7 @@ def answers(shown: Shown, given: Sequence[float | str], large: bool) -> None:
     said = t("board.bars_alt", bars=[f"{label}: {count}" for label, count in bars])
     dark = st.context.theme.type == "dark"
     figure = _bars(tuple(bars), dark, large, bool(shown.choices), t("board.answers_axis"))
-    st.plotly_chart(figure, key="board_bars", theme=None, config={"displayModeBar": False}, alt=said, width="stretch")
+    drawing.draw(figure, "board_bars", said)
 
 
 def _of_choices(shown: Shown, given: Sequence[float | str]) -> list[tuple[str, int]]:
@@ -146,7 +146,7 @@ def runs(board: Board, dataset: str, large: bool) -> None:
     figure = _errors(points, line, dark, large, t("board.size_axis"), t("board.error_axis"))
     with st.container(key="board_best"):
         with st.container(key="board_chart"):
-            st.plotly_chart(figure, key="board_errors", theme=None, config={"displayModeBar": False}, alt=said, width="stretch")
+            drawing.draw(figure, "board_errors", said)
         with st.container(key="board_rows", gap="xsmall"):
             for size, one in list(best.items())[:MOST_ROWS]:
                 st.text(t("board.row", size=size, error=one.error, name=board.names[one.member]))

@@ -14,6 +14,7 @@ from replearn_core.room_values import SHOWN, Board, Room, question
 
 PAGES = Path(__file__).resolve().parents[2]
 POLL = 1.0  # seconds between two looks at the room
+FEW_NAMES = 10  # a line each; more of them follow one another
 POLL_TEACHER = 4.0  # who is here, to be hidden
 KEYS = "board.keys"  # room → the teacher's secret, as the link or the form brought it
 PICKED, DATA, CODE = "board.question", "board.dataset", "board.code"  # widgets
@@ -135,7 +136,8 @@ def _names(board: Board) -> None:
     given = board.answers.get(board.room.question_id, {})
     with st.container(key="board_names"):
         st.caption(t("board.here", n=len(board.names)))
-        said = "\n".join(f"{'✓' if number in given else '·'} {name}" for number, name in board.names.items())
+        between = "\n" if len(board.names) <= FEW_NAMES else "   "
+        said = between.join(f"{'✓' if number in given else '·'} {name}" for number, name in board.names.items())
         st.text(said)
 
 
