@@ -1,6 +1,6 @@
 """Where every plotly figure meets the page: its words for those who do not see it, and a button that saves it as PNG or SVG."""
 
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -27,7 +27,7 @@ _WORDS = {
 }
 
 
-def draw(figure: go.Figure, key: str, alt: str, *, zoom: bool = False, width: str = "stretch") -> None:
+def draw(figure: go.Figure, key: str, alt: str, *, zoom: bool = False, width: Literal["stretch", "content"] = "stretch") -> None:
     """alt: the figure's finding in words. zoom: plotly's own buttons as well, for figures in which one looks closer."""
     if projector.on():
         figure = _larger(figure)

@@ -16,8 +16,8 @@ class Unavailable(Exception):
 
     dataset: its name. reason: one of REASONS: `unknown` (no such name), `missing` (no file, and no way to fetch it),
     `damaged` (a file that is cut off or not what its name says; `files` names it), `unreadable` (the system refuses to
-    open it), `download` (it could not be fetched), `left` (a visitor's own, which are gone). files: what was looked for, or the one
-    file at fault.
+    open it), `download` (it could not be fetched), `left` (a visitor's own, which are gone). files: what was looked for, or the
+    one file at fault.
     """
 
     key = "dataset.unavailable"

@@ -67,8 +67,11 @@ def _nanny(address: str, number: int, workers: int, folder: str) -> Nanny:
 
 
 def step_back() -> None:
-    """Let this session's processes wait for pages. Linux shares a busy processor among sessions first, so a worker's own niceness,
-    which counts within a session, would not be felt by the server in another one (sched(7), "The autogroup feature")."""
+    """Let this session's processes wait for pages.
+
+    Linux shares a busy processor among sessions first, so a worker's own niceness, which counts within a session, would not be
+    felt by the server in another one: sched(7), "The autogroup feature".
+    """
     with suppress(OSError), open("/proc/self/autogroup", "w") as share:
         share.write("10")
 

@@ -95,9 +95,7 @@ def _said(models: list[Model], best: frozenset[str]) -> str:
         times=three(first.seconds / fastest.seconds),
         smallest=name_of(smallest.name),
         share=three(first.size / smallest.size),
-        best="、".join(name_of(one.name) for one in models if one.name in best)
-        if text.language() == "zh-TW"
-        else ", ".join(name_of(one.name) for one in models if one.name in best),
+        best=[name_of(one.name) for one in models if one.name in best],
     )
 
 

@@ -15,10 +15,10 @@ from replearn_core.room_values import SHOWN, Board, Room, question
 PAGES = Path(__file__).resolve().parents[2]
 POLL = 1.0  # seconds between two looks at the room
 FEW_NAMES = 10  # a line each; more of them follow one another
-POLL_TEACHER = 4.0  # who is here, to be hidden
 KEYS = "board.keys"  # room → the teacher's secret, as the link or the form brought it
 PICKED, DATA, CODE = "board.question", "board.dataset", "board.code"  # widgets
 PROBLEM = "board.problem"
+LISTED = "board.listed"  # room and participants as the teacher's list has them
 PROJECTOR = "projector"
 
 
@@ -37,10 +37,11 @@ def show() -> None:
     large = st.query_params.get("view") == PROJECTOR
     if large:
         st.html(ASSETS / "css" / "projector.css")
+    session.put(LISTED, None)
     with st.container(key="board_projector" if large else "board_desk"):
         st.fragment(_board, run_every=POLL, key="board_region")(found.code, bool(secret), large)
         if secret and not large:
-            st.fragment(_teacher, run_every=POLL_TEACHER, key="board_teacher_region")(found.code, secret)
+            st.fragment(_teacher, key="board_teacher_region")(found.code, secret)
 
 
 def _secret(room: Room) -> str | None:
@@ -81,6 +82,8 @@ def _board(code: str, teacher: bool, large: bool) -> None:
         if isinstance(board, Problem):
             st.text(text.problem(board))
             return
+        if teacher and not large and session.get(LISTED) not in (None, _people(board)):
+            st.rerun()  # the teacher's list of people is drawn when somebody comes, and not while it is open
         shown = _picked(board, large)
         with st.container(key="board_columns"):
             with st.container(key="board_answers"):
@@ -175,7 +178,7 @@ def _teacher(code: str, secret: str) -> None:
         large = {**carried, "view": PROJECTOR, "room": room.code}
         st.page_link(str(PAGES / "board.py"), label=t("board.projector"), icon=":material/cast:", query_params=large)
         key = f"board.shown.{room.code}"
-        st.session_state[key] = room.shown
+        _put(key, room.shown)
         st.segmented_control(
             t("board.when"), SHOWN, key=key, format_func=lambda one: t(f"board.when_{one}"), required=True,
             on_change=lambda: _do(lambda: place.rooms().show(room.code, secret, str(session.get(key)))),
@@ -193,17 +196,30 @@ def _teacher(code: str, secret: str) -> None:
             st.text(text.problem(problem))
 
 
+def _put(key: str, value: object) -> None:
+    """Only what is new: a value that is assigned closes a list that the teacher has just opened."""
+    if session.get(key) != value:
+        session.put(key, value)
+
+
 def _do(what: object) -> None:
     session.put(PROBLEM, rooms_ui.asked(what) if callable(what) else None)
 
 
+def _people(board: Board) -> tuple[str, frozenset[int]]:
+    return board.room.code, frozenset((*board.names, *board.hidden))
+
+
 def _hide(room: Room, secret: str) -> None:
     board = rooms_ui.asked(lambda: place.rooms().board(room.code))
-    if isinstance(board, Problem) or not (board.names or board.hidden):
+    if isinstance(board, Problem):
+        return
+    session.put(LISTED, _people(board))
+    if not (board.names or board.hidden):
         return
     names = {**board.names, **board.hidden}
     key = f"board.hidden.{room.code}"
-    st.session_state[key] = list(board.hidden)
+    _put(key, list(board.hidden))
     st.multiselect(
         t("board.hide"), sorted(names), key=key, format_func=lambda one: names.get(one, str(one)), help=t("board.hide_help"),
         placeholder=t("board.hide_none"),

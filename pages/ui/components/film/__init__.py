@@ -20,11 +20,11 @@ MAX_RUNS = 6
 MODULES = (
     *("../shared/wire.js", "../shared/server.js", "../shared/poll.js"),
     *("../shared/elements.js", "../shared/scales.js", "../shared/pictures.js", "../shared/controls.js"),
-    "../shared/mount.js",
+    *("../shared/saving.js", "../shared/mount.js"),
     *("frames.js", "source.js", "pictures.js", "figures.js", "player.js", "film.js"),
 )
 TEXT_KEYS = (
-    *("play", "pause", "back", "forward", "slider", "epoch", "run"),
+    *("play", "pause", "back", "forward", "slider", "epoch", "run", "save"),
     *("images_title", "points_title", "features_title", "activity_title"),
     *("clean", "seen", "rebuilt", "error", "filters", "atoms"),
     *("images_low", "images_high", "features_low", "features_high", "activity_low", "activity_high"),

@@ -3,6 +3,7 @@
 import { Controls } from "../shared/controls.js";
 import { element, write } from "../shared/elements.js";
 import { mount } from "../shared/mount.js";
+import { SaveButton } from "../shared/saving.js";
 import { coloursOn, say } from "../shared/scales.js";
 import { Activity, COLUMN_GAP, Features, Images, Points } from "./figures.js";
 import { same } from "./frames.js";
@@ -30,6 +31,7 @@ class FilmPlayer {
     this.notice.setAttribute("role", "status");
     this.sections = Object.fromEntries(SECTIONS.map((name) => [name, this.#section(name)]));
     this.controls = new Controls(root, (name, index) => this.#acted(name, index));
+    this.saving = new SaveButton(this.controls.root, root);
     this.tooltip = tooltipIn(root);
     this.resized = new ResizeObserver(() => this.redraw());
     this.resized.observe(root);
@@ -226,6 +228,7 @@ class FilmPlayer {
       this.#drawEmpty(name, section, drawn);
     }
     this.controls.show(this.clock, this.#going(), texts);
+    this.saving.show(say(texts, "save"), `film-${this.view}`);
   }
 
   #head(name, section, drawn, colours) {

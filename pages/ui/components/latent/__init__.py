@@ -22,13 +22,13 @@ COLOURS = ("none", "label", "held_out", "error", "density", "factor", "unit")
 MODULES = (
     *("../shared/wire.js", "../shared/server.js", "../shared/poll.js"),
     *("../shared/elements.js", "../shared/scales.js", "../shared/pictures.js", "../shared/controls.js"),
-    "../shared/mount.js",
+    *("../shared/saving.js", "../shared/mount.js"),
     *("network.js", "tasks.js", "codes.js", "pixels.js", "columns.js", "raster.js", "looks.js", "placement.js"),
     *("cameras.js", "map.js", "decoding.js", "timeline.js", "pad.js", "parts.js", "drawing.js", "latent.js"),
 )
 TEXT_KEYS = (
     *("tools", "tool_move", "tool_box", "tool_lasso", "zoom_in", "zoom_out", "zoom_fit"),
-    *("search", "found", "found_none", "select_found", "decode", "draw"),
+    *("search", "found", "found_none", "select_found", "decode", "draw", "save"),
     *("selected", "filtered", "clear", "is_selected", "select_class", "more_classes"),
     *("colour_none", "colour_label", "colour_held_out", "colour_error", "colour_density", "colour_factor", "colour_unit"),
     *("training", "held_out", "point", "point_label", "value", "points", "trustworthiness"),

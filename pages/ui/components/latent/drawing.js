@@ -72,6 +72,7 @@ export class Drawing {
     const images = this.explorer.columns.images;
     const square = images && images.shape[1] === images.shape[2];
     const now = { tool: this.explorer.tool, words: this.explorer.words.trim(), found: this.explorer.found.length };
+    this.explorer.saving.show(say(texts, "save"), "latent");
     this.explorer.toolbar.show({ ...now, decodes: able ? this.explorer.decodes : null, draws: able && square ? this.explorer.draws : null }, texts);
     this.explorer.toolbar.root.hidden = !this.explorer.maps.length;
     write(this.explorer.help, say(texts, this.explorer.maps.some((map) => map.placement?.spatial) ? "help_turn" : "help"));

@@ -3,6 +3,7 @@
 import { Controls } from "../shared/controls.js";
 import { element, write } from "../shared/elements.js";
 import { mount } from "../shared/mount.js";
+import { SaveButton } from "../shared/saving.js";
 import { say } from "../shared/scales.js";
 import { cameraOf, nameOf, written } from "./cameras.js";
 import { Columns, POINT_ARRAYS } from "./columns.js";
@@ -26,6 +27,7 @@ class Explorer {
     Object.assign(this, { decodes: false, draws: false, drawn: null, data: null });
     this.turns = { picked: 0, view: 0 }; // how often the visitor has changed what Python hears of
     this.toolbar = new Toolbar(root, (name, value) => this.#acted(name, value));
+    this.saving = new SaveButton(this.toolbar.root, root);
     this.legend = new Legend(root, (label) => this.#chooseClass(label));
     this.body = element("div", "body", root);
     this.grid = element("div", "maps", this.body);
