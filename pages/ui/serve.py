@@ -13,7 +13,6 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.ui.own import visit
 from replearn_core import engine
 
 log = logging.getLogger(__name__)
@@ -56,13 +55,17 @@ def _start() -> None:
 def _sweep(ending: threading.Event) -> None:
     """Collect every few seconds, instead of after each script run (`runner.postScriptGC` is off: it made every poll wait).
 
-    Now and then, visitors' own data that nobody uses any more leave.
+    Now and then, visitors' own data that nobody uses any more leave, and so do the nicknames of class rooms that are over.
     """
+    from pages.ui.own import visit  # with the core, which the server does without until it listens
+    from pages.ui.teaching import place
+
     due = 0.0
     while not ending.wait(SWEEP):
         gc.collect()
         if time.monotonic() >= due:
             visit.sweep()
+            place.sweep()
             due = time.monotonic() + visit.EVERY
 
 

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from replearn_core import engine
@@ -37,6 +38,18 @@ def links() -> "Links":
     from replearn_core.links import Links
 
     return _of_store(Links)
+
+
+def sweep() -> None:
+    """Take out what rooms that are over have left, where this installation has had any."""
+    from replearn_core.room_values import RoomRefused
+
+    running = engine.current()
+    if running is None or running.store.problem is not None:
+        return
+    if os.environ.get("REPLEARN_DATABASE") or (running.store.root / FILE).exists():
+        with suppress(Unavailable, RoomRefused):
+            rooms().sweep()
 
 
 def _of_store(kind: Any) -> Any:
