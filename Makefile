@@ -37,8 +37,11 @@ bench: $(BENCH)/.ready  ## the tables that README quotes; REPLEARN_DATA names th
 	PYTHONPATH=.:benchmarks OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/clicks.py
 	PYTHONPATH=.:benchmarks OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/malware.py
 	PYTHONPATH=.:benchmarks OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/deployment.py
+	PYTHONPATH=.:benchmarks OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/own.py
+	PYTHONPATH=.:benchmarks $(VENV)/bin/python benchmarks/board.py
 	$(VENV)/bin/python benchmarks/canvas.py
 	$(VENV)/bin/python benchmarks/live.py
+	PYTHONPATH=. $(VENV)/bin/python benchmarks/moves.py
 
 assets: $(VENV)/.app  ## train the runs that come with the app
 	PYTHONPATH=. $(VENV)/bin/python assets/pretrained/make.py

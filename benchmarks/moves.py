@@ -1,0 +1,106 @@
+"""What a student waits for between pages: home complete in a cold browser, a move between visited pages, a lesson's step.
+
+Method: the app's real server, started by the README's command over an empty store, and a real Chromium. "Home" is from the
+navigation of a browser context without any cache to the map's last picture, the film's canvas and a resting script, the server
+being up and asked once before. A "move" is from a click in the menu to the other page's title, both pages having been visited, by
+turns among three. A "lesson's step" is from a press of the link to the next step to that step's heading. Nothing is asserted.
+"""
+
+import os
+import shutil
+import statistics
+import tempfile
+import time
+
+from live import ADDRESS, FLAGS, Server, serve
+from playwright.sync_api import Page, sync_playwright
+
+from pages.ui.lessons.lesson import lessons
+from pages.ui.text import said
+from side_by_side import machine, spread, table, verdict
+
+LESSON, TURNS, HOMES = "squeeze", 4, 5
+PAGES = ("lessons", "autoencoder", "latent")  # those that stand in the menu itself
+
+
+def main() -> None:
+    store = tempfile.mkdtemp(prefix="replearn-bench-")
+    try:
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+            rows = serve(store, lambda server: measure(browser, server))
+            browser.close()
+    finally:
+        shutil.rmtree(store, ignore_errors=True)
+    print(f"\n### Between pages\n\n{machine()}.\n")
+    print(table(["what", "median (minimum–maximum)", "promise"], rows))
+
+
+def measure(browser, _: Server) -> list[list[str]]:
+    time.sleep(10)  # workers have warmed up
+    homes = [home(browser) for _ in range(HOMES + 1)][1:]
+    page = opened(browser)
+    for name in PAGES:
+        move(page, name)
+    page.goto(f"{ADDRESS}/?lang=en")
+    moves = [move(page, name) for _ in range(TURNS) for name in PAGES]
+    steps = [seconds for _ in range(TURNS) for seconds in lesson(page)]
+    return [
+        [f"home complete, cold browser, s ({HOMES} times)", spread(homes), verdict(statistics.median(homes), "below", 3)],
+        [f"a move between visited pages, s ({len(moves)} times)", spread(moves), verdict(statistics.median(moves), "below", 0.5)],
+        [f"a lesson's step, s ({len(steps)} times)", spread(steps), verdict(statistics.median(steps), "below", 0.3)],
+    ]
+
+
+def opened(browser) -> Page:
+    page = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US").new_page()
+    page.set_default_timeout(60_000)
+    return page
+
+
+def resting(page: Page) -> None:
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def home(browser) -> float:
+    page = opened(browser)
+    began = time.perf_counter()
+    page.goto(f"{ADDRESS}/?lang=en")
+    page.locator(".film canvas[role=img]").first.wait_for()
+    page.locator(".moving").last.wait_for(state="attached")
+    resting(page)
+    seconds = time.perf_counter() - began
+    page.context.close()
+    return seconds
+
+
+def move(page: Page, name: str) -> float:
+    began = time.perf_counter()
+    page.locator(f"header a[href$='/{name}'], header a[href*='/{name}?']").first.click()
+    page.get_by_role("heading", name=said("en", f"{name}.title"), exact=True).first.wait_for()
+    seconds = time.perf_counter() - began
+    resting(page)
+    return seconds
+
+
+def lesson(page: Page) -> list[float]:
+    """To each next step of a lesson on one page, without a guess."""
+    one = lessons("en")[LESSON]
+    knobs = "&".join(f"{name}={value}" for name, value in one.steps[0].knobs.items())
+    page.goto(f"{ADDRESS}/autoencoder?lang=en&lesson={LESSON}&step=1&{knobs}")
+    guide = page.locator(".st-key-guide")
+    guide.get_by_role("heading", name=one.steps[0].title).wait_for()
+    resting(page)
+    taken = []
+    for step in one.steps[1:]:
+        began = time.perf_counter()
+        page.locator(":is(.st-key-guide_next, .st-key-guide_skip) a:visible").click()
+        guide.get_by_role("heading", name=step.title).wait_for()
+        taken.append(time.perf_counter() - began)
+        resting(page)
+    return taken
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("REPLEARN_WARM", "1")
+    main()
