@@ -1,5 +1,6 @@
 """The address: a page reads and writes its own parameters here; those that every page carries along stay as they are."""
 
+import time
 from collections.abc import Mapping
 
 import streamlit as st
@@ -8,16 +9,30 @@ from pages.ui import session
 
 CARRIED = ("lang", "lesson", "step", "teach", "room", "show")
 """What belongs to the frame of all pages, not to a page: language, lesson, a teacher's settings, class room, projector."""
+REPLACED = "address.replaced"  # (page, address before the last write, own parameters that were written, when)
+PAGE = "address.page"
+STALE = 1.5  # seconds in which a run may still bring the address that we have just replaced; later it is the visitor's way back
 ARRIVED = "address.arrived"  # the session's key of what `arrive` noted
 
 
 def own() -> dict[str, list[str]]:
-    """The page's own parameters, each with all its values."""
-    return {key: st.query_params.get_all(key) for key in st.query_params if key not in CARRIED}
+    """The page's own parameters, each with all its values.
+
+    A poll that was on its way while we wrote the address brings the one before: a rerun from there is no link that was followed.
+    """
+    page, before, written, when = session.get(REPLACED, (None, None, {}, 0.0))
+    if page == session.get(PAGE) and before == _all() and time.monotonic() - when < STALE:
+        return dict(written)
+    return {key: values for key, values in _all().items() if key not in CARRIED}
 
 
-def arrive() -> None:
-    """Note what the frame's parameters are; the entry script calls this at each of its runs."""
+def _all() -> dict[str, list[str]]:
+    return {key: st.query_params.get_all(key) for key in st.query_params}
+
+
+def arrive(page: str) -> None:
+    """Note the page and what the frame's parameters are; the entry script calls this at each of its runs."""
+    session.put(PAGE, page)
     session.put(ARRIVED, {key: st.query_params[key] for key in CARRIED if key in st.query_params})
 
 
@@ -31,4 +46,5 @@ def write(parameters: Mapping[str, str]) -> None:
     """Make these the page's own parameters; no rerun follows from it."""
     wanted = dict(parameters) | carried()
     if wanted != {key: st.query_params[key] for key in st.query_params}:
+        session.put(REPLACED, (session.get(PAGE), _all(), {key: [value] for key, value in parameters.items()}, time.monotonic()))
         st.query_params.from_dict(wanted)

@@ -28,8 +28,8 @@ def region(view: RunView) -> None:
 def _region(run_id: str, was_live: bool, trouble: Problem | None) -> None:
     with errors.contained("live"):
         view = history(run_id)
-        if was_live != view.live or trouble != runs.engine_problem():
-            st.rerun()  # the buttons outside have to change
+        if run_id != runs.on_screen().run_id or was_live != view.live or trouble != runs.engine_problem():
+            st.rerun()  # the buttons outside have to change, or Train was pressed while this was on its way
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="region_head"):
             state_line(view)
             look = cast(View, _choose(session.VIEW, draft.VIEWS))

@@ -29,7 +29,9 @@ def pictures(count: int = 240) -> bytes:
 
 
 def bring(page, content: bytes, name: str = "lines.zip", lang: str = "en"):
-    """The dialog with this file in it."""
+    """The dialog with this file in it, opened on a page that has arrived."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=120_000)
+    page.locator(".film canvas[role=img], .st-key-own_door, [data-testid=stHeading]").first.wait_for()
     page.get_by_role("button", name=said(lang, "own.open"), exact=True).click()
     dialog = page.get_by_role("dialog")
     dialog.locator("input[type=file]").set_input_files({"name": name, "mimeType": "application/octet-stream", "buffer": content})

@@ -13,7 +13,7 @@ from pages.ui.lessons import progress
 @contextmanager
 def around(page: str) -> Iterator[None]:
     """The guide stands before the page and is ended after it, since it reads what the page shows. page: as in the address."""
-    address_bar.arrive()
+    address_bar.arrive(page)
     kept = st.container(key="memory_place")
     if "lesson" in st.query_params and page != "lessons":
         from pages.ui.lessons import guide  # with what it reads; pages without a lesson need none of it
