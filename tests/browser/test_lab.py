@@ -7,7 +7,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from pages.ui.text import said
 
@@ -273,3 +274,30 @@ def test_the_theme_follows_the_system(lab, scheme, background):
     page = lab(SHORT, color_scheme=scheme)
     expect(button(page, "train.start")).to_be_visible()
     expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
+
+
+def test_a_press_that_comes_in_one_message_with_a_touch_of_the_picture_is_seen_on_the_whole_page(lab):
+    """Streamlit's browser side sends both as a touch of the fragment alone; here that message is made at will."""
+    page, parts, joined = lab(), [], []
+
+    def pass_on(line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
+
+        def sent(message: str | bytes) -> None:
+            said = BackMsg.FromString(message) if isinstance(message, bytes) else BackMsg()
+            if said.rerun_script.fragment_id:
+                parts.append(said.rerun_script.fragment_id)
+            elif parts and any(one.trigger_value and "tool_pin" in one.id for one in said.rerun_script.widget_states.widgets):
+                said.rerun_script.fragment_id = parts[-1]
+                message = said.SerializeToString()
+                joined.append(message)
+            server.send(message)
+
+        line.on_message(sent)
+
+    page.route_web_socket(re.compile("_stcore/stream"), pass_on)
+    page.reload()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()  # drawn by a touch of the fragment: the film has its picture
+    press(page, "train.pin")
+    expect(button(page, "train.unpin")).to_be_visible()
+    assert joined
