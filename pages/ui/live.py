@@ -5,7 +5,7 @@ from typing import cast
 
 import streamlit as st
 
-from pages.ui import draft, errors, panels, plot, runs, session, text
+from pages.ui import draft, errors, fragments, panels, plot, runs, session, text
 from pages.ui.components.film import TEXT_KEYS, FilmRun, View, film
 from pages.ui.runs import events_of, history
 from pages.ui.text import t
@@ -22,7 +22,7 @@ def region(view: RunView) -> None:
     """Film and charts of the run on screen and the pinned ones; polls only while something is going."""
     trouble = runs.engine_problem()
     moving = view.live or trouble is not None or any(history(pinned).live for pinned in session.get(session.PINS, ()))
-    st.fragment(_region, run_every=POLL if moving else None, key="region")(view.run_id, view.live, trouble)
+    fragments.region(_region, run_every=POLL if moving else None, key="region")(view.run_id, view.live, trouble)
 
 
 def _region(run_id: str, was_live: bool, trouble: Problem | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from pages.ui import plot, questions, runs, session, tables, text
+from pages.ui import fragments, plot, questions, runs, session, tables, text
 from pages.ui.latent import asking, knobs
 from pages.ui.text import t
 from replearn_core import engine, properties, tasks
@@ -66,7 +66,7 @@ def show(view: RunView) -> None:
         return
     standing = _standing(task)
     if standing.live:
-        st.fragment(_waiting, run_every=POLL, key="scorecard_waiting")(task)
+        fragments.region(_waiting, run_every=POLL, key="scorecard_waiting")(task)
     elif standing.state == "finished":
         _numbers(standing.numbers, view)
     else:

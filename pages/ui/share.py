@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import draft, errors, runs, session, text
+from pages.ui import draft, errors, fragments, runs, session, text
 from pages.ui.teaching import place, qr
 from pages.ui.text import t
 from replearn_core import bundle, engine
@@ -27,7 +27,7 @@ HEIGHT = 760  # CSS px of the frame
 
 def button(page: str) -> None:
     """The popover; drawn once the page has written its address. Only the popover is drawn again when it opens."""
-    st.fragment(_popover, key="share_region")(page)
+    fragments.region(_popover, key="share_region")(page)
 
 
 def _popover(page: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from pages.ui import errors, live, plot, session, tables, text
+from pages.ui import errors, fragments, live, plot, session, tables, text
 from pages.ui.components.film import FilmRun, film
 from pages.ui.panels import measured
 from pages.ui.runs import epoch_of, events_of, history, measures_of, pca_error
@@ -22,7 +22,7 @@ def show() -> None:
     """The six runs that this visitor, or the link, asked for; polls only while one of them is going."""
     if runs := session.get(session.SIX):
         moving = any(history(run_id).live for run_id in runs.values())
-        st.fragment(_six, run_every=2 * live.POLL if moving else None, key="six")(runs, moving)
+        fragments.region(_six, run_every=2 * live.POLL if moving else None, key="six")(runs, moving)
 
 
 def _six(runs: Mapping[str, str], was_moving: bool) -> None:

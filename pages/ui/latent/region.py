@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import streamlit as st
 
-from pages.ui import errors, live, plot, runs, session, text
+from pages.ui import errors, fragments, live, plot, runs, session, text
 from pages.ui.components.latent import TEXT_KEYS, Filter, MapSpec, RunSpec, latent, state_of
 from pages.ui.latent import asking, knobs, panels
 from pages.ui.latent import look as looks
@@ -27,7 +27,7 @@ _KINDS: Mapping[str, Literal["code", "film"]] = {"run:code": "code", "film": "fi
 def show(view: RunView) -> None:
     """The region of this run; a change of whether it has to poll draws the page anew."""
     moving = bool(session.get(MOVING))
-    st.fragment(_region, run_every=POLL if moving else None, key="latent_region")(view.run_id, moving, view.live)
+    fragments.region(_region, run_every=POLL if moving else None, key="latent_region")(view.run_id, moving, view.live)
 
 
 def _region(run_id: str, was_moving: bool, was_live: bool) -> None:

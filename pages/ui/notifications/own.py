@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import errors, session
+from pages.ui import errors, fragments, session
 from pages.ui.notifications import decide, show, state
 from pages.ui.text import has, t
 from replearn_core.applications.notifications import csvfile, limited, policy, tables
@@ -143,7 +143,7 @@ def _press(asked: tuple, data: bytes, roles: Mapping[str, str]) -> None:
 
 def _outcome(asked: tuple) -> None:
     if session.get(FITTING) is not None:
-        st.fragment(_working, run_every=POLL, key="notifications_fitting")()
+        fragments.region(_working, run_every=POLL, key="notifications_fitting")()
     kept = session.get(ANSWER)
     if kept is None or kept[0] != asked:
         return

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import errors, questions, text
+from pages.ui import errors, fragments, questions, text
 from pages.ui import tables as exports
 from pages.ui.notifications import decide, own, show, state
 from pages.ui.notifications.state import Asked
@@ -31,7 +31,7 @@ def draw() -> None:
         return
     asked = state.question()
     if asked.view.live and asked.task is not None:
-        st.fragment(_progress, run_every=POLL, key="notifications_progress")(asked.task)
+        fragments.region(_progress, run_every=POLL, key="notifications_progress")(asked.task)
     elif asked.view.state == "finished":
         with errors.contained(f"notifications.{state.part()}"):
             _result(asked)

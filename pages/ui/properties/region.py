@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import errors, questions, scorecard, text
+from pages.ui import errors, fragments, questions, scorecard, text
 from pages.ui.properties import plane, show, state
 from pages.ui.properties.state import Asked, Now
 from pages.ui.text import duration, t
@@ -28,7 +28,7 @@ def draw(shown: Now) -> None:
     asked = state.question(shown)
     _warn(shown)
     if asked.view.live and asked.task is not None:
-        st.fragment(_progress, run_every=POLL, key="properties_progress")(asked.task)
+        fragments.region(_progress, run_every=POLL, key="properties_progress")(asked.task)
     elif asked.view.state == "finished":
         with errors.contained(f"properties.{shown.part}"):
             _result(shown, asked)

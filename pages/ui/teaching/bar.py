@@ -7,7 +7,7 @@ import re
 
 import streamlit as st
 
-from pages.ui import errors, session, text
+from pages.ui import errors, fragments, session, text
 from pages.ui.teaching import locks, rooms_ui
 from pages.ui.text import ASSETS, t
 from replearn_core.experiment import Problem
@@ -28,7 +28,7 @@ def above(page: str) -> None:
     with errors.contained("class"), st.container(key="class_bar"):
         _teacher(here)
         if here:
-            st.fragment(_room, run_every=POLL, key="class_room")()
+            fragments.region(_room, run_every=POLL, key="class_room")()
 
 
 def below() -> None:
