@@ -10,7 +10,7 @@ def note(page: str) -> None:
     """This page is open. Each page is a name of its own, so that no visit forgets an earlier one."""
     noted: frozenset[str] = session.get(_NOTED, frozenset())
     if page not in noted:
-        memory.put(f"seen.{page}", True)
+        memory.mark(f"seen.{page}")
         session.put(_NOTED, noted | {page})
 
 

@@ -17,7 +17,8 @@ from pages.ui.components.shared import joined
 NAME = "replearn"  # of the object in localStorage
 MOST = 20_000  # characters that are read of it, as memory.js has it
 _KEPT = "memory.kept"  # the session's copy: what the browser told, and over it what was put since
-_PUT = "memory.put"  # names that were put and that the browser does not have yet
+_PUT = "memory.put"  # names that were put in this session
+_MARKED = "memory.marked"  # names that were marked in it
 _ASKED = "memory.asked"  # whether a page wants to know
 _TOLD = "memory.told"  # whether the browser has answered
 _HERE = Path(__file__).parent
@@ -36,6 +37,12 @@ def put(name: str, value: Any) -> None:
     session.put(_PUT, session.get(_PUT, frozenset()) | {name})
 
 
+def mark(name: str) -> None:
+    """Keep true under this name. Unlike `put` it needs no word of what the browser kept: a page that only marks is drawn once."""
+    session.put(_KEPT, _copy() | {name: True})
+    session.put(_MARKED, session.get(_MARKED, frozenset()) | {name})
+
+
 def told() -> bool:
     """Whether the browser has said what it kept; until then `get` knows of this visit only."""
     return bool(session.get(_TOLD))
@@ -44,7 +51,8 @@ def told() -> bool:
 def mount(merged: Mapping[str, Callable[[Any, Any], Any]]) -> None:
     """The component itself. merged: name → how what the browser kept and what this visit has put already become one value."""
     waiting = session.get(_PUT, frozenset())
-    given = {name: _copy()[name] for name in sorted(waiting)} if told() else {}  # else it would overwrite what was kept
+    ready = session.get(_MARKED, frozenset()) | (waiting if told() else frozenset())  # else it would overwrite what was kept
+    given = {name: _copy()[name] for name in sorted(ready)}
     ask = bool(session.get(_ASKED) or waiting) and not told()
     # In a list: Streamlit looks for data frames in a dictionary, and imports pandas to do so.
     result = _COMPONENT(key="memory", data=[{"name": NAME, "put": given, "ask": ask}], on_kept_change=lambda: None)
