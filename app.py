@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
+from pages.ui import errors
 from pages.ui.api import ROUTES
 from pages.ui.serve import SecurityHeaders, lifespan
 
@@ -13,4 +14,5 @@ app = st.App(
     lifespan=lifespan,
     routes=ROUTES,
     middleware=[Middleware(SecurityHeaders)],
+    on_script_error=errors.uncaught,
 )

@@ -18,6 +18,17 @@ def contained(place: str) -> Iterator[None]:
     try:
         yield
     except Exception:
-        error_id = secrets.token_hex(4)
-        log.exception("error %s in %s", error_id, place)
-        st.error(t("error.page", id=error_id), icon=":material/error:")
+        _tell(place)
+
+
+def uncaught(_: Exception) -> bool:
+    """The same for what no page contains, a widget's callback above all; True keeps Streamlit's own words away."""
+    _tell("a callback or the frame")
+    return True
+
+
+def _tell(place: str) -> None:
+    """The exception that is being handled, in the log by an id and on the page by the same."""
+    error_id = secrets.token_hex(4)
+    log.exception("error %s in %s", error_id, place)
+    st.error(t("error.page", id=error_id), icon=":material/error:")

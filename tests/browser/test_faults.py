@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pages.ui.text import said
+from tests.browser.conftest import served
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measure of anything
@@ -54,3 +55,16 @@ def test_while_the_engine_is_lost_pages_can_be_read_and_say_why_nothing_can_be_t
     expect(other.locator(".film canvas[role=img]").filter(visible=True).last).to_be_visible()
     train(other)  # it is back by itself; until then the button waits
     expect(other.locator(".st-key-state_finished")).to_be_visible()
+
+
+def test_a_callback_that_breaks_is_told_by_an_id_in_the_visitors_language_and_the_log_has_the_rest(visit, tmp_path):
+    log = tmp_path / "server.log"
+    with served("faulty_app.py", log=log) as address:
+        page = visit(address, lang="zh-TW")
+        page.get_by_role("button", name="Press").click()
+        told = page.get_by_role("alert")
+        before, after = said("zh-TW", "error.page", id="|").split("|")
+        expect(told).to_contain_text(before)
+        expect(told).to_contain_text(after)
+        assert "KeyError" not in page.inner_text("body") and "a name that nobody should see" in log.read_text()
+        expect(page.get_by_text("The rest of the page")).to_be_visible()
