@@ -10,7 +10,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from replearn_core import catalog, evaluation, training
+from replearn_core import catalog, datasets, evaluation, training
 from replearn_core.events import ENDS, as_record, from_record
 from replearn_core.experiment import INFERRED_CODES, Experiment, InvalidExperiment
 from replearn_core.presets import preset
@@ -550,3 +550,20 @@ def test_one_pass_takes_a_small_part_of_the_operations_of_inference(code):
             work()
         operations.append(counter.get_total_flops())
     assert operations[0] * 5 < operations[1]
+
+
+# ---- presets that the data set's nature asks for ----
+
+
+def test_on_patches_the_l1_preset_keeps_most_of_its_units():
+    e = preset("patches", "sparse_l1", train_size=1_000, epochs=10)
+    metrics = run(e, datasets.load("patches", 1_000))[-1].metrics
+    assert metrics["dead"] < e.code_size / 2 and metrics["squared_error"] < 0.8 * metrics["mean_error"]
+
+
+def test_on_points_the_denoising_preset_rebuilds_better_than_with_coordinates_set_to_zero():
+    errors = []
+    for fields in ({}, {"corruption": {"name": "masking", "weight": 0.3}}):
+        e = preset("moons", "denoising", epochs=60, **fields)
+        errors.append(run(e, datasets.load("moons", e.train_size))[-1].metrics["squared_error"])
+    assert errors[0] < errors[1] / 2
