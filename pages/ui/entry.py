@@ -11,7 +11,7 @@ import streamlit as st  # noqa: E402
 from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 
 from pages.ui import errors, menu, palette, projector, session, share, text, visits  # noqa: E402
-from pages.ui.components import saving, theme  # noqa: E402
+from pages.ui.components import saving, theme, words  # noqa: E402
 from pages.ui.lessons import frame  # noqa: E402
 from pages.ui.teaching import bar  # noqa: E402
 from pages.ui.text import t  # noqa: E402
@@ -31,6 +31,7 @@ def main() -> None:
     dark = st.context.theme.type == "dark"
     st.html(_colours(dark))
     projector.style()
+    words.mount()
     page = st.navigation(_pages(), position="top")
     sharing = _header(page)
     name = page.url_path or "home"

@@ -3,15 +3,14 @@
 `place` begins it before the page is drawn, and ends it after, since then it can read what the page shows.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from pages.ui import address_bar, errors, palette, session, text
+from pages.ui import address_bar, errors, session, text
 from pages.ui.components.top import top
-from pages.ui.lessons import progress, results, views
+from pages.ui.lessons import cover, progress, results, views
 from pages.ui.lessons.lesson import Ask, Lesson, Step, lessons
 from pages.ui.lessons.results import Result
 from pages.ui.teaching import rooms_ui
@@ -19,19 +18,13 @@ from pages.ui.text import ASSETS, number, t
 
 GUESS = "lessons.guess."  # prefix of the widgets that take a guess
 SHOWN = "lessons.shown"  # (page, parameters of the address) of the last run
-TELLING = (
-    '.st-key-properties_choice [data-testid="stCaptionContainer"]',
-    ".st-key-properties_notes",
-    ".st-key-evidence_head [role=radiogroup]",
-)
-"""What of the pages says beforehand how it will come out: verdicts and what to notice."""
 UNDECIDED = "lessons.undecided"  # the step whose button was pressed without a choice
 LIST = views.path("lessons")
 
 
 def place(view: str) -> Callable[[], None]:
     """Begin the guide above the page `view`: what to do here, at once. What this returns draws the rest, once the page stands."""
-    st.html(ASSETS / "css" / "lessons.css")
+    st.html(ASSETS / "css" / "guide.css")
     lesson = lessons(text.language()).get(st.query_params["lesson"])
     step = _step_no(lesson)
     with st.container(key="guide"), errors.contained("lesson"):
@@ -51,7 +44,8 @@ def _fill(into: st.delta_generator.DeltaGenerator, lesson: Lesson, step: int, ar
     with into, errors.contained("lesson"):
         _step(lesson, step)
         with st.container(key="guide_top"):
-            top(".st-key-guide", f"{lesson.id}.{step}")
+            now = lesson.steps[step - 1]
+            top(".st-key-guide", f"{lesson.id}.{step}", [views.selector(now.view, one, now.knobs) for one in now.highlight])
     _show_address(lesson.steps[step - 1].view, arrived)
 
 
@@ -132,9 +126,9 @@ def _step(lesson: Lesson, n: int) -> None:
     else:
         _wait(lesson, n, step, step.ask, guess, result)
     known = guess is None and result is not None and result.state == "ready"
-    _style(
-        step, asking=step.ask is not None and guess is None, covered=known and (step.view == "evidence" or not _claim(step.ask))
-    )
+    asking = step.ask is not None and guess is None
+    covered = known and (step.view == "evidence" or not cover.claim(step.ask))
+    cover.style(lesson, n, progress.of(lesson.id).guess or {}, asking, covered)
     now = progress.of(lesson.id)
     if n == len(lesson.steps) and n in now.done:
         _end(lesson)
@@ -145,7 +139,7 @@ def _head(lesson: Lesson, n: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="guide_head"):
         st.caption(t("guide.step", lesson=lesson.title, n=n, all=len(lesson.steps)))
     st.progress(n / len(lesson.steps))
-    st.subheader(lesson.steps[n - 1].title, anchor=False)
+    st.header(lesson.steps[n - 1].title, anchor=False)
     st.markdown(lesson.steps[n - 1].text)
 
 
@@ -226,7 +220,8 @@ def _compare(lesson: Lesson, n: int, step: Step, ask: Ask, guess: float | str, r
         st.markdown(text.spaced(f":material/{icon}: {t(key, guess=_said(ask, guess), found=found)}"))
         st.markdown(f"**{filled(step.parts['told'], result.numbers)}**")
     if result.shipped:
-        st.caption(f":material/inventory_2: {t('guide.shipped')}")
+        about = cover.claim(ask)
+        st.caption(f":material/inventory_2: {t('guide.shipped_evidence', claim=about) if about else t('guide.shipped')}")
     if result.outcome in step.parts:
         st.markdown(filled(step.parts[result.outcome], result.numbers))
     st.markdown(filled(step.parts["why"], result.numbers))
@@ -276,32 +271,3 @@ def _foot(lesson: Lesson, n: int, ready: bool) -> None:
         if n < len(lesson.steps):
             link(lesson, n + 1, t("guide.next" if ready else "guide.skip"), "chevron_right",
                  "guide_next" if ready else "guide_skip")  # fmt: skip
-
-
-def _claim(ask: Ask | None) -> str:
-    """The claim whose evidence is asked about, else ""."""
-    kind, _, rest = ask.result.partition(":") if ask else ("", "", "")
-    return rest.partition(":")[0] if kind == "evidence" else ""
-
-
-def _style(step: Step, asking: bool, covered: bool) -> None:
-    """An outline around what the step names. Until the guess is made, what the page says of the outcome is out of sight,
-    and so is a result that is there already."""
-    rules = [f"{views.selector(step.view, one, step.knobs)} {{ outline: 2px solid var(--lab-accent); outline-offset: 2px; "
-             "border-radius: 8px }" for one in step.highlight]  # fmt: skip
-    if step.view == "evidence" and step.ask:  # of all the cards only the one that the step is about
-        rules.append(f':has(> [class*="st-key-evidence_C"]):not(:has(> .st-key-evidence_{_claim(step.ask)})) {{ display: none }}')
-        rules.append('[data-testid="stElementContainer"]:has(h4) { display: none }')
-    if asking:
-        rules.append(f"{', '.join(TELLING)} {{ visibility: hidden }}")
-    if covered:
-        box = f".st-key-{views.picture(step.view) if step.view != 'evidence' else f'evidence_{_claim(step.ask)}'}"
-        line = palette.theme(st.context.theme.type == "dark").hairline
-        rules.append(
-            f"{box} {{ border: 1px dashed {line}; border-radius: 8px; position: relative; max-height: 70vh; overflow: clip }}"
-        )
-        rules.append(f"{box} * {{ visibility: hidden !important }}")
-        words = json.dumps(t("guide.covered"), ensure_ascii=False).replace("<", "")
-        rules.append(f"{box}::before {{ content: {words}; position: absolute; inset: 40px 24px auto; text-align: center; "
-                     "color: var(--lab-muted) }")  # fmt: skip
-    st.html("<style>" + "\n".join(rules) + "</style>")

@@ -1,0 +1,144 @@
+"""On a Chinese page Streamlit speaks Chinese: its uploader, its lists, its menu, and the labels for screen readers."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from pages.ui.components import words
+from pages.ui.text import said
+from tests.browser.conftest import PATIENCE, wait_for
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measure of anything
+
+DRAWN = """() => document.querySelector('.st-key-theme_place .stBidiComponent')
+  && !document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')"""
+UPLOADERS = ("malware", "malware?part=own", "notifications?part=own")
+# What a visitor sees in an uploader beside its label: texts, and what the style writes before and after an element.
+SEEN = """uploader => [uploader, ...uploader.querySelectorAll('*')]
+  .filter((one) => !one.closest('[data-testid=stWidgetLabel], [data-testid=stIconMaterial], svg'))
+  .flatMap((one) => [
+    ...[...one.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE && one.clientHeight > 1
+      && one.checkVisibility({ visibilityProperty: true })).map((node) => node.nodeValue),
+    ...['::before', '::after'].map((side) => getComputedStyle(one, side).content).filter((said) => said.startsWith('"')),
+  ]).join(' ')"""
+ENGLISH = re.compile(r"[A-Za-z]{3,}")
+
+
+def zh(key: str, **numbers) -> str:
+    return said("zh-TW", key, **numbers)
+
+
+def opened(visit, server, page: str, **options):
+    there = visit(f"{server.address}/{page}", "zh-TW", **options)
+    there.wait_for_function(DRAWN)
+    return there
+
+
+@pytest.mark.parametrize("name", UPLOADERS)
+def test_no_english_word_of_the_uploader_is_visible(visit, server, name):
+    uploader = opened(visit, server, name).get_by_test_id("stFileUploader").first
+    expect(uploader.get_by_test_id("stBaseButton-secondary")).to_have_accessible_name(zh("uploader.choose"))
+    shown = uploader.evaluate(SEEN)
+    assert zh("uploader.choose") in shown and zh("uploader.drop") in shown
+    assert ENGLISH.findall(shown) == []
+
+
+def test_the_dialog_for_own_data_and_the_door_for_bundles_speak_chinese_too(visit, server):
+    page = opened(visit, server, "autoencoder")
+    page.get_by_role("button", name=zh("own.open"), exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_test_id("stFileUploader").get_by_test_id("stBaseButton-secondary")).to_be_visible()
+    assert ENGLISH.findall(dialog.get_by_test_id("stFileUploader").evaluate(SEEN)) == []
+    dialog.get_by_role("button", name=zh("streamlit.close"), exact=True).click()
+    page.locator(".st-key-share_place button").first.click()
+    page.get_by_text(zh("share.bundle"), exact=True).click()
+    uploader = page.get_by_test_id("stFileUploader")
+    expect(uploader.get_by_test_id("stBaseButton-secondary")).to_be_visible()
+    assert ENGLISH.findall(uploader.evaluate(SEEN)) == []
+
+
+def test_a_file_that_is_not_taken_is_refused_in_chinese_without_a_pointer(visit, server):
+    page = opened(visit, server, "notifications?part=own")
+    uploader = page.get_by_test_id("stFileUploader")
+    uploader.locator("input").set_input_files({"name": "1.bin", "mimeType": "application/octet-stream", "buffer": b"123"})
+    expect(uploader.get_by_test_id("stFileChip")).to_be_visible()
+    assert zh("uploader.refused") in uploader.evaluate(SEEN)
+    expect(uploader.get_by_role("alert")).to_have_text(
+        zh("streamlit.error_before") + zh("streamlit.kind", kind="application/octet-stream")
+    )
+    expect(uploader.get_by_role("button", name=zh("streamlit.remove", name="1.bin"))).to_be_attached()
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "latent", "properties", "malware", "teach", "board"])
+def test_no_label_for_screen_readers_is_streamlits_english(visit, server, name):
+    page = opened(visit, server, name)
+    theirs = [re.sub(r"\\\{\w+\\\}", ".+", re.escape(one)) for one, _ in words.said("zh-TW").values() if len(one) > 2]
+
+    def english() -> list[str]:
+        labels = page.evaluate("() => [...document.querySelectorAll('[aria-label]')].map((one) => one.ariaLabel)")
+        labels += page.evaluate("() => [...document.querySelectorAll('[placeholder]')].map((one) => one.placeholder)")
+        assert labels
+        return [label for label in labels if re.fullmatch("|".join(theirs), label)]
+
+    wait_for(lambda: english() == [])
+    expect(page.locator("html")).to_have_attribute("lang", "zh-TW")
+    expect(page.get_by_test_id("stSkipToContent")).to_have_text(zh("streamlit.skip"))
+
+
+def test_lists_hints_and_the_menu_answer_in_chinese_and_in_english_again_after_the_switch(visit, server):
+    page = opened(visit, server, "autoencoder")
+    box = page.locator("[data-testid=stSelectbox] input").first
+    box.click()
+    page.keyboard.type("zzz")
+    expect(page.get_by_test_id("stSelectboxVirtualDropdown")).to_contain_text(zh("streamlit.none"))
+    page.keyboard.press("Escape")
+    knob = page.get_by_test_id("stNumberInput").first
+    knob.locator("input").fill("99999999")
+    knob.locator("input").blur()
+    expect(knob.get_by_role("alert")).to_contain_text(zh("streamlit.outside", low="1", high="2048"))
+    page.get_by_role("button", name=zh("streamlit.menu")).click()
+    menu = page.get_by_test_id("stMainMenuPopover")
+    for word in ("system", "light", "dark", "print"):
+        expect(menu).to_contain_text(zh(f"streamlit.{word}"))
+    page.keyboard.press("Escape")
+    page.get_by_text("English", exact=True).click()
+    expect(page.get_by_test_id("stSkipToContent")).to_have_text("Skip to main content")
+    expect(page.get_by_test_id("stNumberInputStepUp").first).to_have_attribute("aria-label", "Increment")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_a_column_that_is_called_like_a_word_of_streamlits_keeps_its_name(visit, server):
+    page = opened(visit, server, "autoencoder")
+    page.get_by_role("button", name=zh("own.open"), exact=True).click()
+    dialog = page.get_by_role("dialog")
+    rows = "\n".join(f"{i},{i % 7},{i % 5}" for i in range(200))
+    table = {"name": "1.csv", "mimeType": "text/csv", "buffer": f"Open,Close,Print\n{rows}".encode()}
+    dialog.locator("input[type=file]").set_input_files(table)
+    chosen = dialog.get_by_test_id("stMultiSelect")
+    expect(chosen).to_contain_text("Open")
+    expect(chosen.get_by_role("button", name=zh("streamlit.remove", name="Open"), exact=True)).to_be_visible()
+    for name in ("Open", "Close", "Print"):
+        expect(chosen.get_by_text(name, exact=True)).to_be_visible()
+
+
+def test_a_lost_connection_is_told_in_chinese_and_nothing_is_written_again_and_again(chromium, fresh_server):
+    context = chromium.new_context(locale="zh-TW")
+    page = context.new_page()  # not of `visit`: a console rightly complains of a server that is gone
+    page.goto(f"{fresh_server.address}/glossary")
+    page.wait_for_function(DRAWN, timeout=PATIENCE)
+    fresh_server.stop()
+    expect(page.get_by_test_id("stConnectionStatus")).to_have_text(zh("streamlit.connecting"))
+    expect(page.get_by_test_id("stDialog")).to_contain_text(zh("streamlit.lost"))
+    expect(page.get_by_test_id("stDialog")).to_contain_text(zh("streamlit.gone"))
+    page.evaluate(
+        """() => {
+          window.written = 0;
+          new MutationObserver((found) => (window.written += found.length))
+            .observe(document.body, { subtree: true, characterData: true, attributes: true, attributeFilter: ["aria-label"] });
+        }"""
+    )
+    page.wait_for_timeout(1500)
+    assert page.evaluate("window.written") == 0
+    context.close()
