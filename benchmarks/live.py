@@ -20,9 +20,11 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from side_by_side import machine, spread, table, verdict
 
@@ -36,20 +38,26 @@ LOOK = 0.01  # seconds between two looks at the picture's text
 
 
 def main() -> None:
+    measured("The live page", first_page, measure)  # the first one warms the disk
+
+
+def measured(title: str, *uses: Callable[[Browser, "Server"], Any]) -> None:
+    """Hand a browser and a fresh server over one store to each of `uses` in turn, and print the rows of the last one."""
     store = tempfile.mkdtemp(prefix="replearn-bench-")
+    rows: list[list[str]] = []
     try:
         with sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-            serve(store, lambda process: first_page(browser, process))  # warms the disk
-            rows = serve(store, lambda process: measure(browser, process))
+            for use in uses:
+                rows = serve(store, partial(use, browser))
             browser.close()
     finally:
         shutil.rmtree(store, ignore_errors=True)
-    print(f"\n### The live page\n\n{machine()}.\n")
+    print(f"\n### {title}\n\n{machine()}.\n")
     print(table(["what", "median (minimum–maximum)", "promise"], rows))
 
 
-def serve(store: str, use: Callable[["Server"], list]) -> list:
+def serve(store: str, use: Callable[["Server"], Any]) -> Any:
     """Start the app, hand it over, and end it."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={PORT}", "--server.address=127.0.0.1"]

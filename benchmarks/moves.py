@@ -7,33 +7,22 @@ turns among three. A "lesson's step" is from a press of the link to the next ste
 """
 
 import os
-import shutil
 import statistics
-import tempfile
 import time
 
-from live import ADDRESS, FLAGS, Server, serve
-from playwright.sync_api import Page, sync_playwright
+from live import ADDRESS, Server, measured
+from playwright.sync_api import Page
 
 from pages.ui.lessons.lesson import lessons
 from pages.ui.text import said
-from side_by_side import machine, spread, table, verdict
+from side_by_side import spread, verdict
 
 LESSON, TURNS, HOMES = "squeeze", 3, 4
 PAGES = ("lessons", "autoencoder", "latent")  # those that stand in the menu itself
 
 
 def main() -> None:
-    store = tempfile.mkdtemp(prefix="replearn-bench-")
-    try:
-        with sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-            rows = serve(store, lambda server: measure(browser, server))
-            browser.close()
-    finally:
-        shutil.rmtree(store, ignore_errors=True)
-    print(f"\n### Between pages\n\n{machine()}.\n")
-    print(table(["what", "median (minimum–maximum)", "promise"], rows))
+    measured("Between pages", measure)
 
 
 def measure(browser, _: Server) -> list[list[str]]:

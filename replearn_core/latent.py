@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from replearn_core import measures, projection, properties, studies, tasks, training
+from replearn_core import measures, projection, properties, studies, tasks, training, unfolding
 from replearn_core.datasets import Dataset
 from replearn_core.datasets.dataset import rng
 from replearn_core.experiment import Experiment
@@ -24,6 +24,7 @@ from replearn_core.tasks import CannotAnswer, Task
 
 FLOAT16_MOST = 60_000.0
 CHUNK = 2_048  # samples that go through the network at once
+UMAP_KNOBS = ("n_neighbors", "min_dist", "metric", "seed")
 
 
 class Answer(NamedTuple):
@@ -226,8 +227,9 @@ def film(
 ) -> Answer:
     """The map at each recorded whole epoch: points (E, N, 2), epochs (E,), trustworthiness (E,).
 
-    Each UMAP starts from the previous one, and each map is laid over it (`projection.align`), so that a cluster can be followed;
-    a two-dimensional code is shown as it is. An epoch whose codes are all the same, or not finite, repeats the previous frame.
+    Each UMAP starts from the previous one (`unfolding.carry_on`), and each map is laid over it (`projection.align`), so that a
+    cluster can be followed; a two-dimensional code is shown as it is. An epoch whose codes are all the same, or not finite,
+    repeats the previous frame.
     """
     chosen = s.chosen(size, part)
     recorded = [(epoch, Subject(s.experiment, s.data, "run", state).encode(chosen.x)) for epoch, state in states]
@@ -239,9 +241,13 @@ def film(
     placed: list[np.ndarray] = []
     trust: list[float] = []
     epochs: list[int] = []
+    near = None
     for number, (epoch, codes) in enumerate(kept):
         try:
-            frame = projection.project(codes, method, init=placed[-1] if placed and method == "umap" else None, **knobs)
+            if placed and method == "umap":
+                frame, near = unfolding.carry_on(codes, placed[-1], near, **{name: knobs[name] for name in UMAP_KNOBS})
+            else:
+                frame = projection.project(codes, method, **knobs)
         except CannotAnswer:
             if number + 1 == len(kept) and not placed:
                 raise
@@ -250,9 +256,7 @@ def film(
             frame = placed[-1]
         placed.append(frame if method == "code" or not placed else projection.align(frame, placed[-1]))
         epochs.append(epoch)
-        trust.append(
-            projection.faithfulness(codes, placed[-1]).get("trustworthiness", np.nan) if np.isfinite(codes).all() else np.nan
-        )
+        trust.append(projection.trustworthiness(codes, placed[-1]))
         on_progress((number + 1) / len(kept))
     together = np.stack(placed)
     arrays = {

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 OnProgress = Callable[[float], None]  # the share that is done, 0 … 1; what it raises ends the work
 
-WARM_EPOCHS = 30  # of a map that starts from the previous one
 MEASURED = 1_500  # points whose neighbourhoods are compared: the cost grows with the square
 ROWS = 2**23  # numbers of a distance matrix that are held at once: 32 MB of float32
 _umap = threading.Lock()  # two concurrent calls abort the process on numba's fallback threading layer
@@ -39,26 +38,23 @@ def project(
     min_dist: float = 0.1,
     metric: str = "euclidean",
     perplexity: float = 30.0,
-    init: np.ndarray | None = None,
     epochs: int | None = None,
     on_progress: OnProgress = lambda share: None,
 ) -> np.ndarray:
     """The map (N, dimensions), float32, of codes x (N, K). Equal arguments give equal maps.
 
-    method: code (x itself), pca, tsne or umap. init: a map (N, dimensions) to start from (tsne, umap); with it UMAP takes
-    WARM_EPOCHS passes. epochs: UMAP's passes over the edges, t-SNE's iterations. Raises CannotAnswer.
+    method: code (x itself), pca, tsne or umap; a UMAP that starts from the last one is `unfolding.carry_on`.
+    epochs: UMAP's passes over the edges, t-SNE's iterations. Raises CannotAnswer.
     """
     x = checked(x)
     if method == "code":
         return x
     if method == "pca":
         return _pca(x, dimensions)
-    if init is not None and init.shape != (len(x), dimensions):
-        raise CannotAnswer("problem.map_of_other_points", "init", value=len(init), count=len(x))
     if method == "tsne":
-        return _tsne(x, dimensions, seed, metric, perplexity, init, epochs, on_progress)
+        return _tsne(x, dimensions, seed, metric, perplexity, epochs, on_progress)
     if method == "umap":
-        return _umap_map(x, dimensions, seed, n_neighbors, min_dist, metric, init, epochs, on_progress)
+        return _umap_map(x, dimensions, seed, n_neighbors, min_dist, metric, epochs, on_progress)
     raise CannotAnswer("problem.unknown_choice", "method", value=method[:40], choices=["code", "pca", "tsne", "umap"])
 
 
@@ -97,18 +93,17 @@ def _tsne(
     seed: int,
     metric: str,
     perplexity: float,
-    init: np.ndarray | None,
     epochs: int | None,
     on_progress: OnProgress,
 ) -> np.ndarray:
-    """Barnes and Hut's t-SNE (van der Maaten 2014), by scikit-learn, from the PCA plane unless a start is given."""
+    """Barnes and Hut's t-SNE (van der Maaten 2014), by scikit-learn, from the PCA plane."""
     from sklearn.manifold import TSNE
 
     if not 1 <= perplexity <= (len(x) - 1) / 3:
         raise CannotAnswer(
             "problem.perplexity_too_large", "perplexity", value=perplexity, limit=int((len(x) - 1) / 3), count=len(x)
         )
-    start = _pca(x, dimensions) if init is None else init
+    start = _pca(x, dimensions)
     start = 1e-4 * (start - start.mean(axis=0)) / max(float(start[:, 0].std()), 1e-12)
     on_progress(0.1)
     method = TSNE(
@@ -116,7 +111,7 @@ def _tsne(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _finite(method.fit_transform(x))
+        return finite(method.fit_transform(x))
 
 
 def _umap_map(
@@ -126,7 +121,6 @@ def _umap_map(
     n_neighbors: int,
     min_dist: float,
     metric: str,
-    init: np.ndarray | None,
     epochs: int | None,
     on_progress: OnProgress,
 ) -> np.ndarray:
@@ -139,10 +133,10 @@ def _umap_map(
         raise CannotAnswer("problem.too_few_points", "n_neighbors", value=n_neighbors, count=len(x))
     indices, distances = neighbours(x, n_neighbors, metric, itself=True)
     on_progress(0.1)
-    passes = epochs or (WARM_EPOCHS if init is not None else 150 if len(x) <= 2_500 else 100)
+    passes = epochs or (150 if len(x) <= 2_500 else 100)
     with _umap, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of graphs in several parts, and that new points cannot be placed
-        umap = _compiled_umap()
+        umap = umap_learn()
         method = umap.UMAP(
             n_neighbors=n_neighbors,
             n_components=dimensions,
@@ -150,12 +144,11 @@ def _umap_map(
             random_state=seed,
             n_jobs=1,
             n_epochs=passes,
-            init="spectral" if init is None else np.array(init, np.float32, order="C"),
             precomputed_knn=(indices.astype(np.int32), distances),
             force_approximation_algorithm=True,  # else it makes all distances once more
             tqdm_kwds={"file": _Bar(on_progress), "disable": False, "mininterval": 0.1, "bar_format": "{percentage:.0f}\n"},
         )
-        return _finite(method.fit_transform(np.ascontiguousarray(x)))
+        return finite(method.fit_transform(np.ascontiguousarray(x)))
 
 
 class _Bar:
@@ -173,7 +166,7 @@ class _Bar:
         pass
 
 
-def _finite(points: np.ndarray) -> np.ndarray:
+def finite(points: np.ndarray) -> np.ndarray:
     if not np.isfinite(points).all():
         raise CannotAnswer("problem.map_not_finite", "method", count=int((~np.isfinite(points)).any(axis=1).sum()))
     return np.ascontiguousarray(points, np.float32)
@@ -202,8 +195,8 @@ def neighbours_among(
     there = len(x) - (0 if own is None or itself else 1)
     if not 1 <= k <= there:
         raise CannotAnswer("problem.too_few_points", "n_neighbors", value=k, count=len(x))
-    prepared, p = _prepared(np.concatenate([queries, x]) if queries is not x else x, metric)
-    everything = torch.from_numpy(prepared)
+    scaled, p = prepared(np.concatenate([queries, x]) if queries is not x else x, metric)
+    everything = torch.from_numpy(scaled)
     asked, known = (everything[: len(queries)], everything[len(queries) :]) if queries is not x else (everything, everything)
     indices, distances = [], []
     for begin in range(0, len(asked), max(1, ROWS // len(known))):
@@ -219,7 +212,7 @@ def neighbours_among(
         exact, order = exact.sort(dim=1, stable=True)
         indices.append(near.gather(1, order)[:, :k])
         distances.append(exact[:, :k].clamp_min(0.0))
-    return torch.cat(indices).numpy(), _in_units(torch.cat(distances).numpy(), metric)
+    return torch.cat(indices).numpy(), in_units(torch.cat(distances).numpy(), metric)
 
 
 def _again(rows: "torch.Tensor", known: "torch.Tensor", near: "torch.Tensor", p: float) -> "torch.Tensor":
@@ -234,7 +227,7 @@ def _again(rows: "torch.Tensor", known: "torch.Tensor", near: "torch.Tensor", p:
     return torch.cat(parts)
 
 
-def _prepared(x: np.ndarray, metric: str) -> tuple[np.ndarray, float]:
+def prepared(x: np.ndarray, metric: str) -> tuple[np.ndarray, float]:
     """(rows whose p-norm distances have the metric's order, p). Zero rows have no direction: they stay zero."""
     x = np.asarray(x, np.float32)
     if metric == "manhattan":
@@ -247,7 +240,7 @@ def _prepared(x: np.ndarray, metric: str) -> tuple[np.ndarray, float]:
     return np.ascontiguousarray(np.divide(x, length, out=np.zeros_like(x), where=length > 0)), 2.0
 
 
-def _in_units(distances: np.ndarray, metric: str) -> np.ndarray:
+def in_units(distances: np.ndarray, metric: str) -> np.ndarray:
     """1 − cos = ‖u − v‖² / 2 for unit vectors; the others are what they are."""
     return distances**2 / 2 if metric in ("cosine", "correlation") else distances
 
@@ -256,18 +249,19 @@ def _in_units(distances: np.ndarray, metric: str) -> np.ndarray:
 
 
 def align(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """`moving` (N, d) turned, mirrored, scaled and shifted to lie as near as it can to `fixed`: min ‖s·(M − m̄)R + f̄ − F‖_F.
+    """`moving` (N, d) turned, mirrored and shifted to lie as near as it can to `fixed`, with the same extent: s·(M − m̄)R + f̄.
 
-    With UΣVᵀ = (M − m̄)ᵀ(F − f̄): R = UVᵀ, s = tr Σ / ‖M − m̄‖² (Schönemann & Carroll 1970, Psychometrika 35). A map without
-    extent is only shifted. Raises CannotAnswer where the shapes differ.
+    With UΣVᵀ = (M − m̄)ᵀ(F − f̄): R = UVᵀ (Schönemann & Carroll 1970, Psychometrika 35). Their scale, tr Σ / ‖M − m̄‖², is the
+    least squares' one and falls the more, the more two maps differ: a film would shrink. So s = ‖F − f̄‖ / ‖M − m̄‖, which is
+    the same where one map is the other one turned. A map without extent is only shifted. Raises CannotAnswer where shapes differ.
     """
     if moving.shape != fixed.shape:
         raise CannotAnswer("problem.map_of_other_points", "points", value=len(moving), count=len(fixed))
     centre, goal = moving.mean(axis=0, dtype=np.float64), fixed.mean(axis=0, dtype=np.float64)
     m, f = moving - centre, fixed - goal
-    u, singular, v = np.linalg.svd(m.T @ f)
-    size = float(np.square(m).sum())
-    scale = float(singular.sum()) / size if size > 0 else 1.0
+    u, _, v = np.linalg.svd(m.T @ f)
+    size, wanted = np.linalg.norm(m), np.linalg.norm(f)
+    scale = wanted / size if size > 0 else 1.0
     return (scale * m @ (u @ v) + goal).astype(np.float32)
 
 
@@ -278,11 +272,20 @@ def faithfulness(x: np.ndarray, points: np.ndarray, k: int = 5) -> dict[str, flo
     """trustworthiness and continuity of a map of x, on its first MEASURED points; empty where there are too few."""
     from replearn_core import measures
 
+    trust = trustworthiness(x, points, k)
+    if np.isnan(trust):
+        return {}
+    x, points = x[:MEASURED], points[:MEASURED]
+    return {"trustworthiness": trust, "continuity": measures.continuity(x, points, min(k, (len(x) - 1) // 2))}
+
+
+def trustworthiness(x: np.ndarray, points: np.ndarray, k: int = 5) -> float:
+    """How far to trust a map of x, on its first MEASURED points; NaN for too few, or for codes that are not finite."""
+    from replearn_core import measures
+
     x, points = x[:MEASURED], points[:MEASURED]
     k = min(k, (len(x) - 1) // 2)
-    if k < 1:
-        return {}
-    return {"trustworthiness": measures.trustworthiness(x, points, k), "continuity": measures.continuity(x, points, k)}
+    return measures.trustworthiness(x, points, k) if k >= 1 and np.isfinite(x).all() else float("nan")
 
 
 def neighbour_accuracy(points: np.ndarray, labels: np.ndarray, k: int = 5) -> float:
@@ -309,16 +312,13 @@ def log_density(codes: np.ndarray, k: int = 10) -> np.ndarray:
 # ---- umap-learn, compiled once for the machine ----
 
 
-def _compiled_umap() -> Any:
+def umap_learn() -> Any:
     """The module, with its compiled functions kept on disk: the first import and fit then take 1 s instead of 20."""
-    os.environ.setdefault("NUMBA_THREADING_LAYER", "omp")
-    import numba
-
-    if not getattr(numba.config, "CACHE_DIR", ""):
-        os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())  # numba reads it again from there, at times of its own choosing
-        numba.config.reload_config()
-    import umap
-    from umap import layouts, umap_
+    numba_ready()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that TensorFlow is not there
+        import umap
+        from umap import layouts, umap_
 
     for function in (
         umap_.smooth_knn_dist,
@@ -328,6 +328,17 @@ def _compiled_umap() -> Any:
         if type(getattr(function, "_cache", None)).__name__ == "NullCache":
             function.enable_caching()
     return umap
+
+
+def numba_ready() -> Any:
+    """The module numba, which from now on keeps what it compiles in `cache_folder()`."""
+    os.environ.setdefault("NUMBA_THREADING_LAYER", "omp")
+    import numba
+
+    if not getattr(numba.config, "CACHE_DIR", ""):
+        os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())  # numba reads it again from there, at times of its own choosing
+        numba.config.reload_config()
+    return numba
 
 
 @cache
@@ -346,10 +357,12 @@ def cache_folder() -> Path:
     return folder
 
 
-def warm_up(dimensions: int = 2) -> float:
-    """Import and compile what the first map needs. Seconds it took."""
+def warm_up() -> float:
+    """Import and compile what the first map and the first film need. Seconds it took."""
+    from replearn_core import unfolding
+
     begun = time.monotonic()
     x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
-    start = project(x, "umap", dimensions=dimensions, n_neighbors=5, epochs=2)
-    project(x, "umap", dimensions=dimensions, n_neighbors=5, init=start, epochs=2)
+    frame, near = unfolding.carry_on(x, project(x, "umap", n_neighbors=5, epochs=2), n_neighbors=5)
+    unfolding.carry_on(x, frame, near, n_neighbors=5)
     return time.monotonic() - begun

@@ -12,7 +12,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from replearn_core import projection
+from replearn_core import projection, unfolding
 from replearn_core.engine.preload import end_with
 
 try:
@@ -41,7 +41,9 @@ def compile_beside(patience: float = PATIENCE) -> None:
 
 
 def _mark() -> Path:
-    name = "-".join([sys.implementation.cache_tag or "", *(version(package) for package in ("umap-learn", "numba"))])
+    """Of these versions, and of our own functions as they are: numba compiles those anew when their file has changed."""
+    own = str(Path(unfolding.__file__).stat().st_mtime_ns)
+    name = "-".join([sys.implementation.cache_tag or "", *(version(package) for package in ("umap-learn", "numba")), own])
     return projection.cache_folder() / f"ready-{name}"
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from replearn_core.applications.notifications import csvfile
-from replearn_core.own import found
+from replearn_core.own import csvfile, found
 from replearn_core.own.found import Found
 from replearn_core.own.refusal import Refused
 

@@ -116,6 +116,11 @@ def drag(page, path, *, keys: str = "", steps: int = 6):
         page.keyboard.up(key)
 
 
+def context_menu_held(page) -> bool:
+    """Whether a press of the right button on the map is kept from the browser."""
+    return over(page).evaluate("(map) => !map.dispatchEvent(new MouseEvent('contextmenu', { cancelable: true, bubbles: true }))")
+
+
 def frame(page, number: int = 0) -> np.ndarray:
     """What is on a map's canvas. (H, W, 4) uint8"""
     return pixels(page.locator("canvas.points").nth(number))
@@ -287,6 +292,7 @@ def test_a_three_dimensional_map_turns_under_the_pointer(visit):
     over(page).focus()
     page.keyboard.press("Shift+ArrowLeft")
     wait_for(lambda: (frame(page) != turned).any())
+    assert context_menu_held(page), "the right button moves this map"
 
 
 # ---- keys, search, filters, colours ----
@@ -333,16 +339,19 @@ def test_a_search_by_label_selects_all_of_them_and_one_by_number_leads_to_it(vis
     page = ready(visit("maps=lda"))
     labels = arrays(server, "points")["labels"]
     search = page.get_by_role("searchbox", name="Label or #number")
-    search.fill("7")
+    search.press_sequentially("7")
     page.get_by_text(f"{(labels == 7).sum()} found").wait_for()
     page.get_by_role("button", name="Select them").click()
     hears(page, f"{(labels == 7).sum()} selected")
-    search.fill("#1234")
+    search.press("ControlOrMeta+a")
+    search.press_sequentially("#1234")
     page.get_by_text("1 found").wait_for()
     search.press("Enter")
     hears(page, r"\d+ selected .*cursor 234,")
-    search.fill("teapot")
+    search.press_sequentially("teapot")
     page.get_by_text("nothing found").wait_for()
+    assert search.input_value() == "#1234teapot"
+    assert not context_menu_held(page), "on a flat map the browser's own menu opens"
 
 
 def test_a_link_shows_the_maps_where_they_were_looked_at_the_pad_and_the_decoding(visit):
@@ -658,6 +667,8 @@ def test_the_film_rests_at_its_end_scrubs_plays_and_pauses(visit):
     wait_for(lambda: slider.get_attribute("aria-valuetext") == "Epoch 60")
     wait_for(lambda: (frame(page) == last).all())
     page.get_by_role("button", name="Play").wait_for()
+    player, others = page.locator(".player").bounding_box(), [page.locator(part).bounding_box() for part in (".maps", ".status")]
+    assert others[0]["y"] < player["y"] < others[1]["y"], "right below the map, or it leaves a projector's first view"
 
 
 def moments_drawn(page) -> list[str]:
@@ -718,6 +729,10 @@ def test_on_a_phone_the_page_scrolls_one_way_only_and_every_button_is_reachable(
     for button in page.locator(".latent button:visible").all():
         box = button.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    player, maps = (page.locator(part).bounding_box() for part in (".player", ".maps"))
+    assert player["y"] + player["height"] <= maps["y"], "with maps below one another the film's player would be out of its sight"
+    for drawing in page.locator(".latent .toolbar button svg, .latent .player button svg").all():
+        assert drawing.evaluate("(svg) => svg.getBoundingClientRect().width") >= 16, "a drawing of no size is an empty button"
 
 
 def test_light_and_dark_pages_get_their_own_paper(visit):

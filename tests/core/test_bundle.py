@@ -304,6 +304,36 @@ def test_bombs_are_left_before_they_are_unpacked(made):
     with zipfile.ZipFile(zeros, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("0.clean.npy", bytes(bundle.PICTURES + 1))
     assert said(changed(made, lambda files: files.update({of_run("frames.npz"): zeros.getvalue()}))) == "problem.bundle_bomb"
+    lines = b"{}\n" * (bundle.EVENTS // 3 + 1)
+    assert said(changed(made, lambda files: files.update({of_run("events.jsonl"): lines}))) == "problem.bundle_bomb"
+
+
+def test_the_frames_of_all_runs_together_are_bounded(here, monkeypatch):
+    train(here, FIRST)
+    second = FIRST.model_copy(update={"continues": (FIRST.id, 2)})
+    train(here, second)
+    data = bundle.packed(here, [(FIRST.id, None), (second.id, None)])
+    one = bundle._frames_size("", here.folder(FIRST.id).read("frames.npz"))
+    monkeypatch.setattr(bundle, "PICTURES", 2 * one)
+    assert bundle.opened(data).run_id == second.id
+    monkeypatch.setattr(bundle, "PICTURES", 2 * one - 1)
+    assert said(data) == "problem.bundle_bomb"
+
+
+def test_a_strangers_bundle_is_read_by_a_process_with_limits_first(made, monkeypatch):
+    assert bundle.checked(made).run_id == FIRST.id
+    with pytest.raises(Refused) as error:
+        bundle.checked(changed(made, lambda files: files.pop(of_run("metrics.json"))))
+    assert error.value.problem.key == "problem.bundle_missing" and "metrics.json" in error.value.problem.numbers["file"]
+
+    def too_slow(*asked):
+        raise Refused("problem.zip_slow", seconds=1)
+
+    monkeypatch.setattr(bundle.limited, "ask", too_slow)
+    monkeypatch.setattr(bundle, "opened", lambda data: pytest.fail("read here all the same"))
+    with pytest.raises(Refused) as error:
+        bundle.checked(made)
+    assert error.value.problem.key == "problem.bundle_slow"
 
 
 def test_too_large_a_file_is_refused_unread():

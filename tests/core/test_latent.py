@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from replearn_core import datasets, latent, measures, projection, revisit, tasks, training, walks
+from replearn_core import datasets, latent, measures, revisit, tasks, training, walks
 from replearn_core.experiment import Experiment
 from replearn_core.latent import Subject
 from replearn_core.tasks import CannotAnswer, asked, settled
@@ -288,4 +288,3 @@ def test_a_film_of_nothing_but_collapsed_epochs_says_so(digits, subject):
     with pytest.raises(CannotAnswer) as error:
         ask(subject, "film", [(0, flat), (1, flat)], method="pca", size=50)
     assert error.value.problem.key == "problem.codes_constant"
-    assert projection.WARM_EPOCHS > 0

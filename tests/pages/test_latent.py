@@ -14,6 +14,7 @@ from pages.ui.latent import knobs, pictures, walks
 from pages.ui.latent import look as looks
 from pages.ui.latent.look import Look
 from pages.ui.latent.panels import counts
+from pages.ui.teaching import locks
 from replearn_core import engine, tasks
 from replearn_core.engine import RunView, TaskView, wire
 from replearn_core.events import Progress
@@ -106,6 +107,17 @@ def test_opening_a_link_asks_the_engine_for_nothing_and_a_press_draws(fake):
     assert not [button for button in app.button if button.key == "latent_draw"]
 
 
+@pytest.mark.parametrize("said", ["seed:7", "seed:own"])
+def test_a_map_is_made_with_the_teachers_seed_or_the_students_own_whatever_the_link_says(fake, said):
+    made = fake()
+    app = opened(lang="en", run=FIRST.id, seed="3", teach=said)
+    app.button(key="latent_draw").click().run()
+    knob = app.number_input(key="latent.knob.seed")
+    wanted = 7 if said == "seed:7" else app.session_state[locks.SEED]
+    assert {task.options["seed"] for task in made.computed if task.kind == "map"} == {float(wanted)}
+    assert knob.value == wanted and knob.disabled and str(wanted) in app.query_params["seed"]
+
+
 def test_a_link_whose_answers_are_kept_shows_them_without_a_press(fake):
     made = fake()
     opened(lang="en", run=FIRST.id).button(key="latent_draw").click().run()
@@ -185,6 +197,16 @@ def test_what_is_refused_for_now_is_asked_again_by_itself_and_what_is_wrong_is_n
 
     starting, wrong = (asking.refused("map", Problem(key)) for key in ("problem.engine_starting", "problem.few_points"))
     assert starting.later and not wrong.later and not starting.live
+
+
+@pytest.mark.parametrize(("key", "helps"), [("task_failed", True), ("perplexity_too_large", False), ("codes_not_finite", False)])
+def test_another_try_is_offered_where_it_can_help(fake, key, helps):
+    made, numbers = fake(), {"error": "1", "value": 30, "limit": 3, "count": 10, "total": 20, "first": 1}
+    problem = Problem(f"problem.{key}", "", numbers)
+    made.task = lambda task_id: TaskView(task_id, "failed", problem=problem)
+    app = opened(run=FIRST.id)
+    assert text.problem(problem) in [one.value for one in app.text]
+    assert ("latent_again" in {one.key for one in app.button}) == helps
 
 
 def test_a_damaged_run_is_answered_by_its_reason_in_place_of_the_maps(fake):

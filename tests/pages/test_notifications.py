@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 from pages.ui import glossary, text
 from pages.ui.notifications import own, show, state
 from replearn_core import studies
-from replearn_core.applications.notifications import csvfile, models, policy, pretraining, tables, uplift
+from replearn_core.applications.notifications import models, policy, pretraining, tables, uplift
+from replearn_core.own import csvfile
 from replearn_core.properties.study import Finding
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ def test_every_part_asks_its_question_and_starts_no_work(part, lang):
     app = opened(lang, part=part)
     assert not app.exception and not app.error
     lesson = text._lesson(lang, "notifications")[part]
-    assert f"#### {lesson['question']}" in shown(app) and glossary.linked(lesson["notice"], lang) in shown(app)
+    assert f"## {lesson['question']}" in shown(app) and glossary.linked(lesson["notice"], lang) in shown(app)
     assert not [line for line in shown(app) if "notifications." in line]
 
 

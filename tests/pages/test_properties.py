@@ -38,7 +38,7 @@ def test_every_part_draws_its_question_and_what_to_notice(part, lang):
     app = opened(lang, part=part)
     assert not app.exception and not app.error
     lesson = text._lesson(lang, "properties")[part]
-    assert f"#### {lesson['question']}" in shown(app) and glossary.linked(lesson["notice"], lang) in shown(app)
+    assert f"## {lesson['question']}" in shown(app) and glossary.linked(lesson["notice"], lang) in shown(app)
     assert lesson["notice"].count("- ") >= 3
     assert not [line for line in shown(app) if "properties." in line]
 
@@ -72,6 +72,19 @@ def test_a_bad_value_in_a_link_is_told_and_the_page_works(query):
     assert not app.exception and not app.error
     told = app.container(key="properties_notices").text
     assert len(told) == 1 and not told[0].value.startswith("problem.")
+
+
+def test_each_part_keeps_its_own_knobs_and_takes_no_others(monkeypatch):
+    monkeypatch.setattr("streamlit.session_state", {})
+    state.show("smooth")
+    state.take("noise", 0.2)
+    state.show("field")
+    state.take("contraction", 1.0)  # a knob of the part before
+    assert state.now().part == "field" and state.now().options()["noise"] != 0.2 and not state.ADDRESS.problems
+    state.show("smooth")
+    assert state.now().options()["noise"] == 0.2
+    state.usual()
+    assert state.now().options()["noise"] != 0.2 and state.now().part == "smooth"
 
 
 def test_a_question_that_costs_too_much_is_told_before_it_is_asked():

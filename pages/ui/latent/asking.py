@@ -26,6 +26,8 @@ OPEN = "latent.open"  # ids of tasks that this visitor asked for and that may no
 FOLLOWED = "latent.followed"  # Followed: which epoch of a run that goes is on screen, and which one is on its way
 FILMED = "latent.filmed"  # (run, epoch): where the film of a run that goes ends
 PASSING = ("problem.engine_starting", "problem.engine_lost", "problem.queue_full", "problem.owner_queue_full")
+PASSED = ("problem.task_failed", "problem.quarantined", "problem.time_limit", "problem.out_of_memory")
+"""Failures that another try may get past; what a question itself is refused for stays as it is."""
 PACE = 6.0  # seconds between two maps of a run that goes
 
 
@@ -109,7 +111,8 @@ def _standing(task: tasks.Task) -> Asked:
         return Asked(task_id, TaskView(task_id, "missing"), Problem("problem.engine_starting"))
     view = running.task(task_id)
     if view.state == "failed":
-        return Asked(task_id, view, view.problem or Problem("problem.task_failed", "", {"error": "–"}), failed=task)
+        problem = view.problem or Problem("problem.task_failed", "", {"error": "–"})
+        return Asked(task_id, view, problem, failed=task if problem.key in PASSED else None)
     if view.state != "missing":
         return Asked(task_id, view)
     if not looks.may_work():

@@ -9,7 +9,8 @@ import streamlit as st
 from pages.ui import errors, fragments, session
 from pages.ui.notifications import decide, show, state
 from pages.ui.text import has, t
-from replearn_core.applications.notifications import csvfile, limited, policy, tables
+from replearn_core.applications.notifications import limited, policy, tables
+from replearn_core.own import csvfile
 from replearn_core.properties import read_answer
 from replearn_core.properties.study import LEAST_SEEDS
 

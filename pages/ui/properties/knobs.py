@@ -53,6 +53,7 @@ def choose(shown: Now) -> None:
     _segments("group", shown.group, tuple(GROUPS), lambda group: state.show(GROUPS[group][0]))
     if len(GROUPS[shown.group]) > 1:
         _segments("part", shown.part, GROUPS[shown.group], state.show)
+    locks.hint("part")
     if found := session.get(state.NOTICES, ()):
         with st.container(border=True, key="properties_notices"):
             st.markdown(f":material/info: **{t('controls.notices')}**")
@@ -107,38 +108,25 @@ def turn(shown: Now) -> None:
 def _knob(shown: Now, name: str, option: Option, *, basic: bool) -> None:
     if locks.hidden(name):
         return
-    key, value, label = f"{KNOB}{shown.part}.{name}", shown.options()[name], state.name_of(name)
-    drawn = locks.drawn(name, t(f"properties.help.{name}") if has(f"properties.help.{name}") else None)
-
-    def take() -> None:
-        state.take(name, session.get(key))
-
+    value, label, whole = shown.options()[name], state.name_of(name), getattr(option, "integer", False)
+    number = int if whole else float
+    key = f"{KNOB}{shown.part}.{name}"
+    bound = state.ADDRESS.bound(name, value if isinstance(option, Choice) else number(value), key=key)
+    bound["on_change"] = lambda: state.take(name, session.get(key))
     if isinstance(option, Choice):
         values = (*option.values, *own_sets.beside(option, str(value)))
         labels = {one: _choice(one) for one in values}
-        st.session_state[key] = value
-        st.selectbox(label, values, format_func=lambda one: labels.get(one, one), key=key, on_change=take, **drawn)
+        st.selectbox(label, values, format_func=lambda one: labels.get(one, one), **bound)
         if option.own and not locks.locked(name):
             own_door.door("properties", lambda chosen: state.take(name, chosen), str(value), t("own.hint_properties"))
         return
     assert isinstance(option, Knob)  # studies of the properties have nothing else
-    number = int(value) if option.integer else float(value)
-    st.session_state[key] = number
+    low, high = number(option.low), number(option.high)
     if basic and name in STOPS:
-        stops = sorted({type(number)(one) for one in STOPS[name] if option.low <= one <= option.high} | {number})
-        st.select_slider(label, stops, format_func=lambda one: f"{one:g}", key=key, on_change=take, **drawn)
+        stops = sorted({*(number(one) for one in STOPS[name] if low <= one <= high), number(value)})
+        st.select_slider(label, stops, format_func=lambda one: f"{one:g}", **bound)
         return
-    kind = int if option.integer else float
-    st.number_input(
-        label,
-        kind(option.low),
-        kind(option.high),
-        step=1 if option.integer else None,
-        format="%d" if option.integer else "%g",
-        key=key,
-        on_change=take,
-        **drawn,
-    )
+    st.number_input(label, low, high, step=1 if whole else None, format="%d" if whole else "%g", **bound)
 
 
 def _choice(name: str) -> str:

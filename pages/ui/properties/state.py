@@ -1,27 +1,21 @@
 """Which study is on screen, with which knobs, and how its question stands. The address and the session are its two spellings.
 
-Nothing is computed here, and no link starts work: `press` asks the engine, everything else only looks.
+Nothing is computed here, and no link starts work: `questions.press` asks the engine, everything else only looks.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import PydanticCustomError
-
-from pages.ui import address_bar, questions, session
+from pages.ui import questions, session
+from pages.ui.address import Address
 from pages.ui.questions import Asked
-from pages.ui.teaching import locks, teach
-from pages.ui.text import has, t
 from replearn_core import properties, studies
-from replearn_core.catalog import Knob
-from replearn_core.experiment import RUN_ID_PATTERN, Problem
-from replearn_core.options import Option, checked
+from replearn_core.options import Choice, Option
 
-NOW = "properties.now"  # the Now on screen
-QUERY = "properties.query"  # the query that this page wrote last
-NOTICES = "properties.notices"  # Problems of the link that was opened
+NOW = "properties.turned"  # settings of the part on screen that differ from its defaults: `Address` keeps them
+KEPT = "properties.kept"  # the same of the other parts, by part
+NOTICES = "properties.problems"  # Problems of the link that was opened
 KNOB = "properties.knob."  # prefix of every knob's widget key
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -40,11 +34,10 @@ PARTS = tuple(part for parts in GROUPS.values() for part in parts)
 
 @dataclass(frozen=True)
 class Now:
-    """part: one of PARTS. turned: settings that differ from a study's defaults, by study. run: of the scorecard, "" for the usual
-    one."""
+    """part: one of PARTS. settings: every setting of its study. run: of the scorecard, "" for the usual one."""
 
     part: str = PARTS[0]
-    turned: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+    settings: Mapping[str, float | str] = field(default_factory=dict)
     run: str = ""
 
     @property
@@ -53,10 +46,7 @@ class Now:
 
     def options(self) -> dict[str, float | str]:
         """Every setting of the study on screen."""
-        usual, turned = defaults(self.part), dict(self.turned.get(self.part, {}))
-        if (seed := locks.seed()) is not None:  # the teacher's, or this student's own
-            turned |= {name: float(seed) for name in teach.SEEDS if name in usual}
-        return usual | turned
+        return dict(self.settings)
 
 
 def known_options(part: str) -> dict[str, Option]:
@@ -66,49 +56,53 @@ def known_options(part: str) -> dict[str, Option]:
     return {one.name: one for one in studies.options_of(part)}
 
 
-def defaults(part: str) -> dict[str, float | str]:
-    return {name: one.default for name, one in known_options(part).items()}
+def _part() -> str:
+    found = session.get(NOW, {}).get("part", PARTS[0])
+    return found if found in PARTS else PARTS[0]
+
+
+ADDRESS = Address("properties", lambda: {"part": Choice("part", PARTS, PARTS[0]), **known_options(_part())}, about_run=True)
 
 
 def name_of(setting: str) -> str:
     """A setting as its knob is labelled."""
-    key = f"properties.knob.{setting}"
-    return t(key) if has(key) else setting
+    return ADDRESS.label(setting)
 
 
 # ---- the session ----
 
 
 def now() -> Now:
-    return session.get(NOW) or Now()
+    part, values = _part(), ADDRESS.values
+    return Now(part, {name: values[name] for name in known_options(part)}, str(values["run"]))
 
 
 def show(part: str) -> None:
-    if part in PARTS:
-        session.put(NOW, replace(now(), part=part))
+    """Another part, with its knobs as they were left."""
+    if part not in PARTS:
+        return
+    _keep(_part(), session.get(NOW, {}))
+    session.put(NOW, {**session.get(KEPT).get(part, {}), "part": part})
+    session.put(NOTICES, ())
+
+
+def _keep(part: str, turned: Mapping[str, float | str]) -> None:
+    session.put(KEPT, {**session.get(KEPT, {}), part: turned})
 
 
 def choose_run(run_id: str) -> None:
     """The run that the scorecard is about."""
-    session.put(NOW, replace(now(), run=run_id))
+    take("run", run_id)
 
 
 def take(setting: str, value: Any) -> None:
     """The visitor turned a knob. A value that no widget could offer is refused and told."""
-    part, turned = now().part, dict(now().turned)
-    problems: list[Problem] = []
-    if (refused := locks.refusal(setting, name_of(setting))) is not None:
-        problems.append(refused)
-    elif (checked := _checked(part, setting, value, problems)) is not None:
-        changed = dict(turned.get(part, {})) | {setting: checked}
-        turned[part] = {name: one for name, one in changed.items() if one != defaults(part)[name]}
-        session.put(NOW, replace(now(), turned=turned))
-    session.put(NOTICES, tuple(problems))
+    ADDRESS.take(setting, value)
 
 
 def usual() -> None:
     """All knobs of the study on screen back to their defaults."""
-    session.put(NOW, replace(now(), turned={name: one for name, one in now().turned.items() if name != now().part}))
+    session.put(NOW, {"part": _part()})
 
 
 # ---- the address ----
@@ -116,70 +110,15 @@ def usual() -> None:
 
 def follow_link() -> None:
     """Take over what the address says, once per address."""
-    query = address_bar.own()
-    address = repr(sorted(query.items()))
-    if session.get(NOW) is not None and (address == session.get(QUERY) or not query):
-        return
-    session.put(QUERY, address)
-    problems: list[Problem] = []
-    part = query.pop("part", [now().part])[-1]
-    if part not in PARTS:
-        problems.append(_problem("unknown_choice", "part", value=part[:40], choices=list(PARTS)))
-        part = PARTS[0]
-    found: dict[str, float | str] = {}
-    run = _run_of(query.pop("run", []), problems) if part == "scorecard" else ""
-    for name, values in query.items():
-        if name not in known_options(part):
-            problems.append(_problem("unknown_field", name[:40]))
-        elif len(values) != 1:
-            problems.append(_problem("repeated", name))
-        elif (value := _checked(part, name, values[0], problems)) is not None:
-            found[name] = value
-    session.put(NOW, Now(part, {**now().turned, part: found}, run or now().run))
-    session.put(NOTICES, tuple(problems))
-
-
-def _run_of(values: list[str], problems: list[Problem]) -> str:
-    """A run's id that a link names; whether there is such a run is said where its scorecard would stand."""
-    if len(values) > 1:
-        problems.append(_problem("repeated", "run"))
-    elif values and re.fullmatch(RUN_ID_PATTERN, values[0]):
-        return values[0]
-    elif values:
-        problems.append(_problem("bad_value", "run", value=values[0][:40]))
-    return ""
+    before, turned = _part(), session.get(NOW, {})
+    ADDRESS.follow(PARTS)
+    if _part() != before:
+        _keep(before, turned)
 
 
 def write_link() -> None:
     """Put what is on screen into the address; no rerun follows from it."""
-    shown = now()
-    query = {"part": shown.part} | {
-        name: value if isinstance(value, str) else f"{value:.10g}" for name, value in shown.turned.get(shown.part, {}).items()
-    }
-    if shown.part == "scorecard" and shown.run:
-        query["run"] = shown.run
-    session.put(QUERY, repr(sorted((key, [value]) for key, value in query.items())))
-    address_bar.write(query)
-
-
-def _checked(part: str, name: str, value: Any, problems: list[Problem]) -> float | str | None:
-    option = known_options(part)[name]
-    if isinstance(option, Knob):
-        try:
-            value = float(value)
-        except (TypeError, ValueError):
-            problems.append(_problem("bad_value", name, value=str(value)[:40]))
-            return None
-    try:
-        return checked(option, value)
-    except PydanticCustomError as error:
-        numbers = {key: one for key, one in (error.context or {}).items() if key != "setting"}
-        problems.append(_problem(error.type.removeprefix("problem."), name, **numbers))
-        return None
-
-
-def _problem(kind: str, setting: str, **numbers: Any) -> Problem:
-    return Problem(f"problem.{kind}", setting, {"setting": name_of(setting), **numbers})
+    ADDRESS.write()
 
 
 # ---- the question ----

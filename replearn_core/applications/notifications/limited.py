@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from replearn_core.applications.notifications import csvfile
+from replearn_core.own import csvfile
 
 READ_SECONDS = 15.0
 FIT_SECONDS = 240  # of processor time

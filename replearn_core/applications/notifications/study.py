@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from replearn_core.applications.notifications import csvfile, measures, models, policy, simulator, tables
+from replearn_core.applications.notifications import measures, models, policy, simulator, tables
+from replearn_core.own import csvfile
 from replearn_core.properties.study import Finding, Settings, Study, Tell, difference, finding, finished, interval, part, silent
 
 SETS = ("simulator", "kdd", "push_2019", "push_2020")

@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from replearn_core.applications.notifications import csvfile, openml, simulator
+from replearn_core.applications.notifications import openml, simulator
 from replearn_core.applications.notifications.measures import auc
 from replearn_core.datasets import Unavailable, download
+from replearn_core.own import csvfile
 from replearn_core.properties.study import Tell, silent
 
 FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(

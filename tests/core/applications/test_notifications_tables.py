@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replearn_core.applications.notifications import csvfile, limited, tables
+from replearn_core.applications.notifications import limited, tables
 from replearn_core.datasets import Unavailable
+from replearn_core.own import csvfile
 
 GOOD = "user,app,clicked\n" + "".join(f"u{place % 9},a{place % 4},{place % 3 == 0:d}\n" for place in range(30))
 

@@ -3,13 +3,11 @@
 import io
 import json
 import os
-import stat
 import struct
 import subprocess
 import sys
 import tracemalloc
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -22,23 +20,7 @@ from PIL import Image
 from replearn_core import catalog
 from replearn_core.own import arrays, found, limited, numbers, pictures, worker, zips
 from replearn_core.own.refusal import Refused
-
-
-def png(seed=0, size=(20, 20), mode="L", form="PNG", **own) -> bytes:
-    values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 4), np.uint8)
-    picture = {"L": Image.fromarray(values[..., 0]), "RGB": Image.fromarray(values[..., :3]), "RGBA": Image.fromarray(values)}
-    image = picture[mode] if mode in picture else picture["RGB"].convert(mode)
-    stream = io.BytesIO()
-    image.save(stream, format=form, **own)
-    return stream.getvalue()
-
-
-def zipped(members, compression=zipfile.ZIP_DEFLATED) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", compression) as archive:
-        for name, content in members:
-            archive.writestr(name, content)
-    return stream.getvalue()
+from tests.uploads import link, png, zipped
 
 
 def npz(**named) -> bytes:
@@ -177,12 +159,7 @@ def test_a_long_class_name_is_cut_and_no_offence():
 
 
 def test_links_encrypted_members_and_two_of_one_name_are_refused():
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        link = zipfile.ZipInfo("ant/link.png")
-        link.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(link, "/etc/passwd")
-    assert problem_of(lambda: read(stream.getvalue())) == ("zip_link", {"file": "link.png"})
+    assert problem_of(lambda: read(zipped([(link(), "/etc/passwd")]))) == ("zip_link", {"file": "link.png"})
     locked = bytearray(zipped(GOOD[:1]))
     place = locked.index(b"PK\x01\x02")
     locked[place + 8] |= 1

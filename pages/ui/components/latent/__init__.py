@@ -21,7 +21,7 @@ MAX_POINTS = 10_000
 COLOURS = ("none", "label", "held_out", "error", "density", "factor", "unit")
 MODULES = (
     *("../shared/wire.js", "../shared/server.js", "../shared/poll.js"),
-    *("../shared/elements.js", "../shared/scales.js", "../shared/pictures.js", "../shared/controls.js"),
+    *("../shared/elements.js", "../shared/paper.js", "../shared/scales.js", "../shared/pictures.js", "../shared/controls.js"),
     *("../shared/saving.js", "../shared/mount.js"),
     *("network.js", "tasks.js", "codes.js", "pixels.js", "columns.js", "raster.js", "looks.js", "placement.js"),
     *("cameras.js", "map.js", "decoding.js", "timeline.js", "pad.js", "parts.js", "drawing.js", "latent.js"),

@@ -30,6 +30,10 @@ export class Drawing {
     });
   }
 
+  now() {
+    this.#draw("all");
+  }
+
   #draw(how) {
     const width = this.explorer.root.clientWidth;
     if (!width || !this.explorer.data) return;
@@ -60,8 +64,11 @@ export class Drawing {
     const room = width - (beside ? PAD : 0);
     const across = fitting(room);
     const own = Math.floor((room - (across - 1) * MAP_GAP) / across);
+    this.#placePlayer(across === 1 && this.explorer.maps.length > 1);
     this.explorer.grid.style.gridTemplateColumns = `repeat(${across}, minmax(0, 1fr))`;
-    const height = Math.round(Math.max(280, Math.min(this.explorer.maps.length > 1 ? 420 : 540, own * (across > 1 ? 0.9 : width < 480 ? 1 : 0.6))));
+    const player = this.explorer.timeline.epochs.length > 0; // it stands below, and in the first view of a projector
+    const most = player || this.explorer.maps.length > 1 ? 420 : 540;
+    const height = Math.round(Math.max(280, Math.min(most, own * (across > 1 ? 0.9 : width < 480 ? 1 : 0.6))));
     this.explorer.maps.forEach((map) => {
       map.resize(own, height);
       map.root.dataset.tool = this.explorer.tool;
@@ -78,6 +85,14 @@ export class Drawing {
     write(this.explorer.help, say(texts, this.explorer.maps.some((map) => map.placement?.spatial) ? "help_turn" : "help"));
     this.explorer.help.hidden = !this.explorer.maps.length;
     this.#notice(able);
+  }
+
+  /** Below the maps; above them where they stand below one another, or the film would be out of sight of its player. */
+  #placePlayer(above) {
+    const { body, controls } = this.explorer;
+    if ((controls.root.nextElementSibling === body) === above) return;
+    if (above) body.before(controls.root);
+    else body.after(controls.root);
   }
 
   #notice(able) {

@@ -3,6 +3,7 @@
 import { Controls } from "../shared/controls.js";
 import { element, write } from "../shared/elements.js";
 import { mount } from "../shared/mount.js";
+import { onPaper, printing } from "../shared/paper.js";
 import { SaveButton } from "../shared/saving.js";
 import { say } from "../shared/scales.js";
 import { cameraOf, nameOf, written } from "./cameras.js";
@@ -32,9 +33,9 @@ class Explorer {
     this.body = element("div", "body", root);
     this.grid = element("div", "maps", this.body);
     this.pad = new DrawPad(this.body, (sample) => this.#drew(sample));
-    this.status = new Status(root, () => this.cleared());
     this.timeline = new Timeline(() => this.redraw());
     this.controls = new Controls(root, (name, index) => this.#scrubbed(name, index));
+    this.status = new Status(root, () => this.cleared());
     this.notice = element("div", "notice", root);
     this.notice.setAttribute("role", "status");
     this.help = element("div", "caption help", root);
@@ -43,8 +44,9 @@ class Explorer {
     this.spoken.setAttribute("aria-live", "polite");
     this.tooltip = new Tooltip(root);
     this.drawing = new Drawing(this);
-    this.resized = new ResizeObserver(() => this.redraw());
+    this.resized = new ResizeObserver(() => printing.on || this.redraw());
     this.resized.observe(root);
+    this.unprinted = onPaper(() => [root], () => this.drawing.now());
     this.visible = () => this.sources().forEach((source) => (document.hidden ? source.stop() : source.start()));
     document.addEventListener("visibilitychange", this.visible);
   }
@@ -341,6 +343,7 @@ class Explorer {
     this.drawing.stop();
     this.maps.forEach((map) => map.destroy());
     this.resized.disconnect();
+    this.unprinted();
     document.removeEventListener("visibilitychange", this.visible);
   }
 }

@@ -210,9 +210,13 @@ export class MapView {
     over.onpointerup = (event) => this.#up(event);
     over.onpointercancel = (event) => this.#cancel(event);
     // A finger that is lifted leaves too, but what it touched stays on show.
-    over.onpointerleave = (event) => event.pointerType === "mouse" && !this.pointers.size && this.host.hovered(this, null, null);
+    over.onpointerleave = (event) => {
+      if (event.pointerType === "mouse" && !this.pointers.size) this.host.hovered(this, null, null);
+    };
     over.ondblclick = () => this.fit();
-    over.oncontextmenu = (event) => this.placement?.spatial && event.preventDefault();
+    over.oncontextmenu = (event) => {
+      if (this.placement?.spatial) event.preventDefault(); // the right button moves a map that the left one turns
+    };
     over.onkeydown = (event) => this.#key(event);
     over.onblur = () => this.host.left(this);
     over.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });

@@ -50,7 +50,9 @@ export class Toolbar {
     this.search = element("input", "search", this.root);
     Object.assign(this.search, { type: "search", maxLength: 60, spellcheck: false, autocomplete: "off" });
     this.search.oninput = () => act("search", this.search.value);
-    this.search.onkeydown = (event) => event.key === "Enter" && act("next");
+    this.search.onkeydown = (event) => {
+      if (event.key === "Enter") act("next"); // a handler that returned false here would swallow every other key
+    };
     this.found = element("span", "count", this.root);
     this.found.setAttribute("role", "status");
     this.take = this.#plain(() => act("found"));

@@ -1,7 +1,8 @@
 """A visitor's CSV as columns of levels and codes, with a named refusal for whatever is wrong with it. Standard library only.
 
 Run as a script it reads a file from standard input under limits of memory and processor time and prints what it found as JSON:
-that is how the server has a stranger's file parsed. `tables.py` reads the real sets by the same function.
+that is how the server has a stranger's log parsed (`notifications/limited.py`). `numbers.py` here reads a table of numbers by the
+same function, `notifications/tables.py` the published logs.
 """
 
 from __future__ import annotations
