@@ -5,9 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import draft, live, menu, runs, search, visits
+from pages.ui import draft, live, menu, runs, search, text, visits
 from pages.ui.api import BASE
 from pages.ui.components.film import FilmRun, film
+from pages.ui.lessons import progress
+from pages.ui.lessons.lesson import lessons
 from pages.ui.text import t
 
 HERE = Path(__file__).parent
@@ -36,8 +38,10 @@ with st.container(key="home"):
 # ---- the field as a map: every part of the lecture is a page ----
 with st.container(key="home_map"):
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="home_map_head"):
-        st.markdown(f"#### {t('home.map')}")
-        st.page_link(str(HERE / "lessons.py"), label=t("home.lessons"), icon=":material/school:")
+        st.markdown(f"## {t('home.map')}")
+        done = len(progress.finished(lessons(text.language()))) if progress.everything() else 0
+        way = t("home.lessons") + (f" :small[:gray[:material/check: {t('home.lessons_done', n=done)}]]" if done else "")
+        st.page_link(str(HERE / "lessons.py"), label=way, icon=":material/school:")
     search.show()
     with st.container(key="home_pages"):
         for name in MAP:

@@ -1,6 +1,6 @@
 """A run as one zip that another installation opens: settings, history, weights and measures, with all runs that it continues.
 
-`packed` makes one from a store; `opened` reads bytes that nobody vouches for and raises `Refused` and nothing else; `keep` puts
+`packed` makes one from a store; `checked` reads bytes that nobody vouches for and raises `Refused` and nothing else; `keep` puts
 what was read into a store. Hashes tell a changed file; a run that was brought is marked as such, for nobody here saw it trained.
 """
 
@@ -8,7 +8,6 @@ import io
 import json
 import platform
 import re
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -16,21 +15,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from replearn_core import catalog
 from replearn_core import weights as safe
 from replearn_core.experiment import Experiment, InvalidExperiment
 from replearn_core.folder import Damaged, Run, read_run
+from replearn_core.own import limited
 from replearn_core.own.refusal import Refused
 from replearn_core.own.zips import BROKEN, check_directory, check_names
-from replearn_core.store import Store
+from replearn_core.shapes import shapes
+
+if TYPE_CHECKING:  # the process that checks a bundle keeps none
+    from replearn_core.store import Store
 
 FORMAT, VERSION = "replearn-bundle", 1
 LIMIT = 20 * 2**20  # bytes of a bundle: what the server takes as an upload
 UNPACKED = 96 * 2**20
-PICTURES = 64 * 2**20  # bytes of all frames of one run, unpacked
+PICTURES = 96 * 2**20  # bytes of all frames of all runs, unpacked
+EVENTS = 16 * 2**20  # bytes of all histories: a run of a hundred moments has 0.2 MB
+SECONDS, MEGABYTES = 10, 640  # of processor time and of address space, libraries included, for the check
 MOST_RUNS = 51
 MARK = "brought.json"  # in the folder of a run that came with a bundle
 _RUN = r"[0-9a-f]{32}"
@@ -69,7 +73,7 @@ class Bundle:
 # ---- making one ----
 
 
-def packed(store: Store, lineage: Sequence[tuple[str, int | None]]) -> bytes:
+def packed(store: "Store", lineage: Sequence[tuple[str, int | None]]) -> bytes:
     """The bundle of a finished run. lineage: as `Engine.lineage` gives it. Raises Refused."""
     files: dict[str, bytes] = {}
     for run_id, epoch in lineage:
@@ -124,13 +128,38 @@ def software() -> dict[str, str]:
 # ---- reading one ----
 
 
-def opened(data: bytes) -> Bundle:
-    """Everything is checked: names, sizes, hashes, settings, weights, and that the runs belong together. Raises Refused."""
+def checked(data: bytes) -> Bundle:
+    """`opened`, once a process with limits on time and memory has got through the same bytes. Raises Refused."""
+    _check_size(data)
+    try:
+        limited.ask("replearn_core.bundle", "check", data, SECONDS)
+    except Refused as refused:
+        if refused.problem.key == "problem.zip_slow":
+            raise Refused("problem.bundle_slow", seconds=SECONDS, limit=MEGABYTES) from None
+        raise
+    return opened(data)
+
+
+def main() -> None:
+    """The process with limits: nothing but whether the bundle opens is answered."""
+    limited.serve(lambda data: ({"run": opened(data).run_id}, b""), SECONDS, MEGABYTES)
+
+
+def _check_size(data: bytes) -> None:
     if len(data) > LIMIT:
         raise Refused("problem.bundle_large", megabytes=len(data) / 2**20, limit=LIMIT // 2**20)
+
+
+def opened(data: bytes) -> Bundle:
+    """Everything is checked: names, sizes, hashes, settings, weights, and that the runs belong together. Raises Refused.
+
+    What a hostile file may cost is bounded, by the constants above; `checked` also bounds it by the clock.
+    """
+    _check_size(data)
     contents = _unpacked(data)
     manifest = _manifest(contents.pop("manifest.json", None))
     _check_files(manifest["files"], contents)
+    _check_together(contents)
     members = tuple(_member(run_id, contents) for run_id in manifest["runs"])
     if any(name.split("/")[1] not in manifest["runs"] for name in contents):
         raise Refused("problem.bundle_chain", file="manifest.json")
@@ -200,6 +229,32 @@ def _check_files(said: Mapping[str, Any], contents: Mapping[str, bytes]) -> None
             raise Refused(changed, file=name[:80])
 
 
+def _check_together(contents: Mapping[str, bytes]) -> None:
+    """Histories and frames of all runs, before any of them is read: 51 runs of a few kilobytes can unpack to gigabytes."""
+    if sum(len(data) for name, data in contents.items() if name.endswith("/events.jsonl")) > EVENTS:
+        raise Refused("problem.bundle_bomb", limit=EVENTS // 2**20)
+    unpacked = 0
+    for name, data in contents.items():
+        if name.endswith("/frames.npz"):
+            unpacked += _frames_size(name, data)
+            if unpacked > PICTURES:
+                raise Refused("problem.bundle_bomb", limit=PICTURES // 2**20)
+
+
+def _frames_size(name: str, data: bytes) -> int:
+    """Bytes of one run's frames, as their zip says; more than that is never read of it."""
+    try:
+        check_directory(data, 60_000, 12 * 2**20)
+        with zipfile.ZipFile(io.BytesIO(data)) as frames:
+            return sum(one.file_size for one in frames.infolist())
+    except Refused as refused:
+        if refused.problem.key != "problem.zip_empty":  # a run without pictures: points in many dimensions
+            raise
+        return 0
+    except BROKEN:
+        raise Refused("problem.bundle_damaged", file=name[:80]) from None
+
+
 def _member(run_id: str, contents: Mapping[str, bytes]) -> Member:
     before = f"runs/{run_id}/"
     files = {name.removeprefix(before): data for name, data in contents.items() if name.startswith(before)}
@@ -228,22 +283,9 @@ def _read(run_id: str, files: Mapping[str, bytes]) -> Run:
     except UnicodeDecodeError:
         raise Refused("problem.bundle_changed", file=f"runs/{run_id}/experiment.json") from None
     try:
-        check_directory(files["frames.npz"], 60_000, 12 * 2**20)
-        with zipfile.ZipFile(io.BytesIO(files["frames.npz"])) as frames:
-            if sum(one.file_size for one in frames.infolist()) > PICTURES:
-                raise Refused("problem.bundle_bomb", limit=PICTURES // 2**20)
-    except Refused as refused:
-        if refused.problem.key != "problem.zip_empty":  # a run without pictures: points in many dimensions
-            raise
-    except BROKEN:
-        raise Refused("problem.bundle_damaged", file=f"runs/{run_id}/frames.npz") from None
-    with tempfile.TemporaryDirectory(prefix="replearn-bundle-") as folder:
-        for name in _NEEDED[:4]:
-            (Path(folder) / name).write_bytes(files[name])
-        try:
-            return read_run(Path(folder))
-        except Damaged as damaged:
-            raise Refused("problem.bundle_damaged", file=f"runs/{run_id}/{damaged.problem.numbers['file']}") from None
+        return read_run(files)
+    except Damaged as damaged:
+        raise Refused("problem.bundle_damaged", file=f"runs/{run_id}/{damaged.problem.numbers['file']}") from None
 
 
 def _has_history(run: Run) -> bool:
@@ -291,38 +333,10 @@ def _has_state(member: Member, epoch: int) -> bool:
     return epoch in (first, last) or f"weights-{epoch}.safetensors" in member.files
 
 
-def shapes(e: Experiment) -> dict[str, tuple[int, ...]]:
-    """Name → shape of every tensor of a run: `networks.expected_shapes` without PyTorch, which the server does not load."""
-    doubled = 2 if e.code == "gaussian" else 1
-    found: dict[str, tuple[int, ...]] = {"gain": (e.code_size,)} if e.code == "predictive" else {}
-    if e.network == "conv":
-        channels = (1, *e.hidden)
-        flat = channels[-1] * (e.data.shape[0] >> len(e.hidden)) ** 2
-        for i, (a, b) in enumerate(zip(channels, channels[1:])):
-            found |= {f"encoder.{i}.weight": (b, a, 4, 4), f"encoder.{i}.bias": (b,)}
-            found |= {f"decoder.{i}.weight": (b, a, 4, 4), f"decoder.{i}.bias": (a,)}
-        dense = [(len(e.hidden), flat, e.code_size)]
-    else:
-        widths = (e.data.size, *e.hidden, e.code_size)
-        dense = [(i, a, b) for i, (a, b) in enumerate(zip(widths, widths[1:]))]
-    last = dense[-1][0]
-    for i, a, b in dense:
-        wide = b * (doubled if i == last else 1)
-        found |= {f"encoder.{i}.weight": (wide, a), f"encoder.{i}.bias": (wide,), f"decoder.{i}.bias": (a,)}
-        if not e.tied:
-            found[f"decoder.{i}.weight"] = (a, b)
-    if e.code == "lista":
-        units = e.code_size
-        found = {name: shape for name, shape in found.items() if not name.startswith("encoder.0.")}
-        found |= {"encoder.0.encoder": (units, e.data.size), "encoder.0.inhibition": (units, units)}
-        found["encoder.0.threshold"] = (units,)
-    return found
-
-
 # ---- keeping one ----
 
 
-def keep(store: Store, bundle: Bundle) -> tuple[str, ...]:
+def keep(store: "Store", bundle: Bundle) -> tuple[str, ...]:
     """Put the runs into the store, ancestors first; those that it has already stay as they are. Returns the ids of the new ones.
 
     Raises Refused for a run that is being trained here at this moment, and StoreUnavailable.
@@ -349,10 +363,14 @@ def keep(store: Store, bundle: Bundle) -> tuple[str, ...]:
     return tuple(new)
 
 
-def brought(store: Store, run_id: str) -> bool:
+def brought(store: "Store", run_id: str) -> bool:
     """Whether a run came with a bundle, and was not trained here."""
     folder = store.folder(run_id)
     try:
         return folder is not None and folder.read(MARK, most=100_000) is not None
     except OSError:
         return False
+
+
+if __name__ == "__main__":
+    main()

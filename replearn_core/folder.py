@@ -1,6 +1,7 @@
 """One run's folder: its files written and read. `store.Store` keeps many of them; the command line works on single ones.
 
-A folder is a `Storage` (store.py: perhaps object storage) or a plain path. Nothing is pickled; each file appears whole.
+A folder is a `Storage` (store.py: perhaps object storage) or a plain path; what is read may also be files in memory, by name.
+Nothing is pickled; each file appears whole.
 """
 
 import io
@@ -21,6 +22,7 @@ from replearn_core.experiment import Experiment, InvalidExperiment, Problem
 from replearn_core.storage import Storage
 
 Place = Storage | Path
+Files = Place | Mapping[str, bytes]
 MAX_FILE = 256 * 2**20
 MAX_EVENTS = 20_000
 
@@ -68,7 +70,7 @@ def write_run(
     files.write("events.jsonl", "".join(json.dumps(as_record(event)) + "\n" for event in events).encode())
 
 
-def read_run(folder: Place) -> Run:
+def read_run(folder: Files) -> Run:
     """A whole run folder but its weights. Raises Damaged; a run without events yet has none."""
     experiment = read_experiment(folder)
     lines = read_file(folder, "events.jsonl", missing=b"").splitlines()
@@ -88,7 +90,7 @@ def read_run(folder: Place) -> Run:
     return Run(experiment, events, metrics)
 
 
-def read_experiment(folder: Place) -> Experiment:
+def read_experiment(folder: Files) -> Experiment:
     """Raises Damaged."""
     try:
         return Experiment.from_json(read_file(folder, "experiment.json").decode())
@@ -118,10 +120,10 @@ def write_state(folder: Place, weights: bytes, optimizer: bytes, epoch: int) -> 
     _at(folder).write(f"optimizer-{epoch}.safetensors", optimizer)
 
 
-def read_file(folder: Place, name: str, missing: bytes | None = None) -> bytes:
+def read_file(folder: Files, name: str, missing: bytes | None = None) -> bytes:
     """The bytes of a file of sane size. Raises Damaged; `missing` stands for a file that is not there."""
     try:
-        data = _at(folder).read(name, most=MAX_FILE)
+        data = folder.get(name) if isinstance(folder, Mapping) else _at(folder).read(name, most=MAX_FILE)
     except OSError:
         raise Damaged(name) from None
     if data is None and missing is None:
@@ -139,7 +141,7 @@ def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def _frames(folder: Place) -> dict[int, dict[str, np.ndarray]]:
+def _frames(folder: Files) -> dict[int, dict[str, np.ndarray]]:
     """Line number → frame. Sizes are checked before anything is unpacked. Raises Damaged."""
     data = read_file(folder, "frames.npz")
     frames: dict[int, dict[str, np.ndarray]] = {}

@@ -32,7 +32,7 @@ def _region(run_id: str, was_live: bool, trouble: Problem | None) -> None:
             st.rerun()  # the buttons outside have to change, or Train was pressed while this was on its way
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="region_head"):
             state_line(view)
-            look = cast(View, _choose(session.VIEW, draft.VIEWS))
+            look = cast(View, _choose("view", session.VIEW, draft.VIEWS))
         shown = _shown_runs(view)
         replay, start = session.get(session.REPLAY, 0), session.get(session.START)
         state = film(shown, texts=film_texts(), view=look, key="film", live=was_live, replay=replay, start=start)
@@ -41,7 +41,7 @@ def _region(run_id: str, was_live: bool, trouble: Problem | None) -> None:
             session.put(session.START, None)
         if view.events:
             panels.headline(view)
-            panel = _choose(session.PANEL, draft.PANELS)
+            panel = _choose("panel", session.PANEL, draft.PANELS)
             others = [history(run.id) for run in shown if run.pinned]
             if state.ready or session.get(session.PICTURE_SEEN):
                 session.put(session.PICTURE_SEEN, True)
@@ -68,19 +68,31 @@ def _shown_runs(view: RunView) -> list[FilmRun]:
     return [FilmRun(run_id, runs.title_of(one), run_id != view.run_id) for run_id, one in views.items() if one.state != "missing"]
 
 
-def _choose(key: str, names: Sequence[str]) -> str:
-    """One of a few views; a value that was never offered counts as the first."""
-    st.session_state.setdefault(key, names[0])
-    labels = {name: t(f"{key}.{name}") for name in names}
-    chosen = st.segmented_control(
-        t(f"{key}.label"),
+def _choose(name: str, kept_as: str, names: Sequence[str]) -> str:
+    """One of a few views, by a widget of this name. The choice is kept apart from the widget, which forgets it in a run that does
+    not draw it; a value that was never offered changes nothing."""
+    kept = session.get(kept_as)
+    kept = kept if kept in names else names[0]
+    session.put(kept_as, kept)
+    if session.get(name) != kept:
+        session.put(name, kept)
+    labels = {one: t(f"{name}.{one}") for one in names}
+    st.segmented_control(
+        t(f"{name}.label"),
         names,
-        format_func=lambda name: labels.get(name, name),
-        key=key,
+        format_func=lambda one: labels.get(one, one),
+        key=name,
         required=True,
+        on_change=_chosen,
+        args=(name, kept_as, names),
         label_visibility="collapsed",
     )
-    return next((name for name in names if name == chosen), names[0])
+    return kept
+
+
+def _chosen(name: str, kept_as: str, names: Sequence[str]) -> None:
+    if session.get(name) in names:
+        session.put(kept_as, session.get(name))
 
 
 def film_texts() -> Mapping[str, str]:

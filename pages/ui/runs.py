@@ -182,6 +182,7 @@ def train_six() -> None:
             session.put(session.REFUSAL, refused.problem)
             break
     session.put(session.SIX, six)
+    session.put(session.SIX_ASKED, six)
 
 
 # ---- what the events say ----

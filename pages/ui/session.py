@@ -17,10 +17,11 @@ PINS = "pins"  # ids of pinned runs, oldest first
 EPOCH = "epoch"  # the time slider's moment, None = the newest
 START = "start"  # the moment that a link asked for, until the visitor moves the slider
 PICTURE_SEEN = "picture_seen"  # the film has shown a picture in this session, so charts are loaded
-VIEW = "view"  # which of draft.VIEWS the film shows
-PANEL = "panel"  # which of draft.PANELS stands below the film
+VIEW = "lab.view"  # which of draft.VIEWS the film shows
+PANEL = "lab.panel"  # which of draft.PANELS stands below the film
 REFUSAL = "refusal"  # the Problem with which the engine refused the last request
 SIX = "six"  # ids of the runs of "train all six", by variant
+SIX_ASKED = "six.asked"  # the same, as this visitor's last press of it made them: a link shows six without one
 REPLAY = "replay"  # counts presses of Train: the film plays from the beginning when it changes
 ASKED = "asked"  # the knobs that the run on screen answers, as an Experiment
 LOG = "log"  # curves on a log axis

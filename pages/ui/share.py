@@ -121,7 +121,7 @@ def brought(data: bytes) -> str | Problem:
     if running is None:
         return Problem("problem.engine_starting")
     try:
-        found = bundle.opened(data)
+        found = bundle.checked(data)
         bundle.keep(running.store, found)
     except (Refused, StoreUnavailable) as error:
         return error.problem

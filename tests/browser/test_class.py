@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
+from pages.ui.lessons.lesson import lessons
 from tests.browser.conftest import PATIENCE
 
 expect.set_options(timeout=PATIENCE)
@@ -48,6 +49,11 @@ def answer(student, number):
     expect(student.locator(".st-key-class_given")).to_contain_text(number)
 
 
+def squeeze(lang):
+    """What the lesson's first step asks."""
+    return lessons(lang)["squeeze"].steps[0].ask
+
+
 def test_a_teacher_and_three_students_see_the_board_move(server, visit):
     teacher = visit(f"{server.address}/teach")
     link = opened_room(teacher)
@@ -66,14 +72,16 @@ def test_a_teacher_and_three_students_see_the_board_move(server, visit):
     assert teacher.locator(".st-key-board_names strong, .st-key-board_names [style*=color]").count() == 0
     # the teacher hides a participant, then covers the answers
     expect(teacher.locator(".st-key-board_answers .js-plotly-plot .main-svg").first).to_be_visible()
-    people = teacher.get_by_role("combobox", name="Hidden people")
-    people.focus()
-    people.press_sequentially("<img")
-    expect(teacher.get_by_role("option", name=HOSTILE)).to_be_visible()
-    people.press("Enter")
+    people = teacher.locator(".st-key-board_hide")
+    people.get_by_text("Hidden people").first.click()
+    expect(people.get_by_role("button", name=MARKED)).to_be_visible()
+    people.get_by_role("button", name=HOSTILE).click()
     expect(teacher.locator(".st-key-board_names")).not_to_contain_text(HOSTILE)
     expect(board).to_contain_text("2 of 2 have answered")
-    teacher.keyboard.press("Escape")
+    # who comes now joins the list, and it stays unfolded
+    join(visit(link), "Late")
+    expect(people.get_by_role("button", name="Late")).to_be_visible()
+    expect(board).to_contain_text("2 of 3 have answered")
     teacher.get_by_text("Not now").click()
     expect(board).to_contain_text("Your teacher shows the answers later.")
     expect(teacher.locator(".st-key-board_answers .js-plotly-plot")).to_have_count(0)
@@ -82,21 +90,28 @@ def test_a_teacher_and_three_students_see_the_board_move(server, visit):
     # a closed room takes no more, and its board stays
     teacher.locator(".st-key-board_close button").first.click()
     expect(students[2].locator(".st-key-class_bar")).to_contain_text("The room is closed")
-    expect(board).to_contain_text("2 of 2 have answered")
+    expect(board).to_contain_text("2 of 3 have answered")
 
 
-def test_a_run_that_a_student_trains_comes_to_the_board_and_the_projector_shows_it_large(server, visit):
+def test_a_guess_in_a_lesson_and_the_run_that_it_starts_come_to_the_board_and_the_projector_shows_both_large(server, visit):
     teacher = visit(f"{server.address}/teach")
-    link = opened_room(teacher)
+    opened_room(teacher)
     to_board(teacher)
     expect(teacher.locator(".st-key-board_runs")).to_contain_text("Runs that somebody in the room trains")
-    student = visit(link)
-    join(student, "Ann")
-    student.locator(".st-key-train button").first.click()
-    expect(teacher.locator(".st-key-board_rows")).to_contain_text(re.compile(r"code size 16:\s+0\.\d+\s+·\s+Ann"))
     code = re.search(r"room=(\w{6})", teacher.url)[1]
+    step, ask = "lesson=squeeze&step=1&dataset=digits&variant=undercomplete&code_size=2&epochs=60", squeeze("en")
+    student = visit(f"{server.address}/autoencoder?{step}&room={code}")
+    join(student, "Ann")
+    student.locator(".st-key-guide").get_by_text(ask.labels["half"]).click()
+    student.locator(".st-key-guide_go button").click()
+    expect(teacher.locator(".st-key-board_rows")).to_contain_text(re.compile(r"code size 2:\s+\d\.\d+\s+·\s+Ann"))
     wall = visit(f"{server.address}/board?room={code}&view=projector", "zh-TW")
     expect(wall.locator(".st-key-board_rows")).to_contain_text("Ann")
+    wall.locator(".st-key-board-question input").click()
+    wall.get_by_role("option", name=squeeze("zh-TW").question).click()
+    expect(wall.locator(".st-key-board_asked")).to_contain_text(squeeze("zh-TW").question)
+    expect(wall.locator(".st-key-board_answers")).to_contain_text(squeeze("zh-TW").labels["half"][:4])
+    expect(wall.locator(".st-key-board_names")).to_contain_text("✓ Ann")
     expect(wall.locator(".st-key-board_projector img.qr")).to_be_visible()
     expect(wall.locator("[data-testid=stHeader]")).to_be_hidden()
     assert wall.locator(".st-key-board_teacher").count() == 0

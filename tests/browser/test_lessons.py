@@ -74,12 +74,18 @@ def test_a_lesson_goes_on_where_the_student_left_it_and_the_server_was_told_noth
     expect(other.locator(".st-key-lessons_sum")).to_have_count(0)
 
 
-def test_a_result_that_is_there_already_stays_covered_until_the_guess(visit, server):
+def test_a_result_that_is_there_already_stays_covered_until_the_guess_and_what_the_next_step_asks_until_that_ones(visit, server):
     page = visit(f"{server.address}/properties?part=causes&lesson=causes&step=1")
-    answer = page.locator(".st-key-properties_answer p").first
+    answer, chart = page.locator(".st-key-properties_answer p").first, page.locator(".st-key-properties_picture .main-svg").first
     expect(page.locator(".st-key-guide_go button")).to_be_visible()
     expect(answer).to_be_hidden()
+    expect(chart).to_be_hidden()
     page.locator(".st-key-guide [data-testid=stRadioOption]").first.click()
+    page.locator(".st-key-guide_go button").click()
+    expect(chart).to_be_visible()
+    expect(answer).to_be_hidden()  # it also says how the second step comes out
+    page.locator(".st-key-guide_next a:visible").click()
+    page.locator(".st-key-guide").get_by_text(lessons("en")["causes"].steps[1].ask.labels["higher"]).click()
     page.locator(".st-key-guide_go button").click()
     expect(answer).to_be_visible()
 

@@ -76,14 +76,17 @@ def test_what_is_typed_into_the_search_is_never_shown_as_markup():
     assert not any("<img" in element.value for element in app.markdown)
 
 
-def test_a_page_that_was_opened_is_marked_on_the_home_page():
+def test_a_page_that_was_opened_and_lessons_that_are_done_are_marked_on_the_home_page():
     app = opened()
     seen = text.catalogue("en")["home.seen"]
     labels = [link.proto.label for link in app.get("page_link")]
     assert not any(seen in label for label in labels)
     app.switch_page("../transfer.py").run()
+    every = list(range(1, 5))
+    app.session_state["memory.kept"] |= {"lessons": {"squeeze": {"at": 4, "done": every}, "noise": {"at": 2, "done": [1]}}}
     app.switch_page("../home.py").run()
     labels = [link.proto.label for link in app.get("page_link")]
+    assert any(label.startswith(text.said("en", "home.lessons")) and "1 done" in label for label in labels)
     assert [seen in label for label in labels if label.startswith(f"**{text.catalogue('en')['home.part.transfer.name']}")] == [
         True
     ]

@@ -287,7 +287,7 @@ def test_the_list_has_every_lesson_with_its_question_its_length_and_its_claims(l
     assert not app.exception and not app.error
     lines = shown(app)
     for one in lessons(lang).values():
-        assert one.question in lines and f"{one.order} · {one.title}" in [head.value for head in app.subheader]
+        assert one.question in lines and f"{one.order} · {one.title}" in [head.value for head in app.header]
     assert not [line for line in lines if re.search(r"\b(lessons|guide)\.", line)]
 
 
@@ -334,6 +334,22 @@ def test_a_guess_about_a_shipped_measurement_is_compared_at_once_and_counted(lan
     assert step.parts["higher"] in lines and step.parts["why"] in lines
     assert app.session_state["memory.kept"]["lessons"]["causes"]["done"] == [1]
     assert not app.session_state["memory.kept"]["lessons"]["causes"]["right"]
+
+
+def styles(app: AppTest) -> str:
+    return "\n".join(one.proto.body for one in app.get("html"))
+
+
+@pytest.mark.parametrize(("lesson_id", "n", "choice"), [("causes", 1, "lower"), ("ship", 4, "higher"), ("noise", 3, "lower")])
+def test_what_a_later_step_asks_is_out_of_sight_until_that_ones_guess(lesson_id, n, choice):
+    app = at(lesson_id, n)
+    app.radio(key=f"lessons.guess.{lesson_id}.{n}").set_value(choice)
+    app.button(key="guide_go").click().run()
+    step = lessons("en")[lesson_id].steps[n - 1]
+    hidden = ".st-key-properties_answer { display: none }" if step.view == "properties" else " tr:has([aria-label="
+    assert hidden in styles(app)
+    app.session_state["memory.kept"]["lessons"][lesson_id]["guess"][str(n + 1)] = "higher"
+    assert hidden not in styles(app.run())
 
 
 def test_no_guess_is_no_answer():

@@ -6,12 +6,16 @@ from hypothesis import strategies as st
 
 from pages.ui import controls, session, text
 from pages.ui.lessons import views
+from pages.ui.lessons.lesson import lessons
 from pages.ui.pretraining import state as pretraining
 from pages.ui.properties import state as properties
-from pages.ui.teaching import bar, locks, teach, teach_page
+from pages.ui.teaching import bar, board_charts, locks, place, rooms_ui, teach, teach_page
 from pages.ui.teaching.teach import Teach
+from replearn_core import database
 from replearn_core.catalog import BOUNDS
 from replearn_core.experiment import Experiment
+from replearn_core.room_values import question
+from replearn_core.rooms import Rooms
 from tests.pages.test_pages import opened, said
 
 NAMES = st.lists(st.sampled_from(teach.LAB), unique=True, max_size=5).map(tuple)
@@ -247,3 +251,49 @@ def test_a_room_that_there_is_not_is_told_and_the_page_works(said_code):
     assert not app.error and not app.exception and app.button(key="train")
     board = opened("board", lang="en", room=said_code)
     assert not board.error and board.text_input(key="board.code")
+
+
+# ---- what the class hears ----
+
+
+@pytest.fixture
+def in_room(monkeypatch, tmp_path):
+    """(the rooms, a room, the session's values); every run is known, with its id as code size."""
+    made = database.connect(f"sqlite:///{tmp_path / 'class.sqlite'}")
+    rooms, values = Rooms(made), {}
+    room = rooms.open(question("How many?"))
+    monkeypatch.setattr("streamlit.session_state", values)
+    monkeypatch.setattr(place, "rooms", lambda: rooms)
+    monkeypatch.setattr(rooms_ui, "code", lambda: room.code)
+    monkeypatch.setattr(rooms_ui.memory, "put", lambda name, value: None)
+    monkeypatch.setattr(rooms_ui.runs, "known", lambda run_id: Experiment(dataset="digits", code_size=int(run_id, 16)))
+    yield rooms, room, values
+    made.dispose()
+
+
+def test_all_six_count_on_the_board_once_pressed_and_six_that_a_link_shows_do_not(in_room):
+    rooms, room, values = in_room
+    values[session.SIX] = {"sparse": "5"}  # a link's
+    values[session.ASKED], values[session.RUN] = Experiment(dataset="digits"), "4"  # trained before anybody joined
+    rooms_ui.join(room.code, "Ann")
+    rooms_ui.tell_runs()
+    assert rooms.board(room.code).going == 0
+    values[session.SIX] = values[session.SIX_ASKED] = {"sparse": "6", "deep": "7"}
+    for _ in range(3):
+        rooms_ui.tell_runs()
+    assert rooms.board(room.code).going == 2
+    values[session.ASKED], values[session.RUN] = Experiment(dataset="digits"), "8"
+    rooms_ui.tell_runs()
+    rooms.settle(room.code, lambda run_id: (True, float(int(run_id, 16))))
+    assert {(one.run_id, one.error) for one in rooms.board(room.code).runs} == {("6", 6.0), ("7", 7.0), ("8", 8.0)}
+
+
+def test_the_answers_of_a_lessons_step_are_offered_on_the_board_in_the_words_of_its_choices(in_room, monkeypatch):
+    rooms, room, _ = in_room
+    monkeypatch.setattr(text, "language", lambda: "en")
+    rooms_ui.join(room.code, "Ann")
+    assert rooms_ui.tell("lesson:squeeze:1", "half")
+    offered = board_charts.questions_of(rooms.board(room.code))
+    asked = lessons("en")["squeeze"].steps[0].ask
+    assert list(offered) == ["q1", "lesson:squeeze:1"] and asked.question in offered["lesson:squeeze:1"].text
+    assert dict(offered["lesson:squeeze:1"].choices) == dict(asked.labels)

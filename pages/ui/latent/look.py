@@ -8,6 +8,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
 from pages.ui import address_bar, draft, session
+from pages.ui.teaching import locks
 from replearn_core import engine, tasks
 from replearn_core.catalog import Knob
 from replearn_core.experiment import Experiment, Problem
@@ -78,7 +79,9 @@ DEFAULTS = {one.name: one.default for one in fields(Look) if one.default is not 
 
 
 def now() -> Look:
-    return session.get(LOOK) or Look()
+    """What is looked at; a teacher's seed, or this student's own, stands in place of the one that was kept."""
+    kept, seed = session.get(LOOK) or Look(), locks.seed()
+    return kept if seed is None else replace(kept, seed=seed)
 
 
 def put(look: Look) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pages.ui.components import memory
+from pages.ui.lessons.lesson import Lesson
 
 KEPT = "lessons"  # name of the record in the browser: {lesson id: {"at": 2, "done": [1], "right": [1], "guess": {"1": "half"}}}
 MOST_LESSONS = 100
@@ -31,6 +32,12 @@ def of(lesson: str) -> Progress:
 def everything() -> dict[str, Progress]:
     """Lesson id → how far it is, of lessons begun."""
     return {name: _read(one) for name, one in list(_record().items())[:MOST_LESSONS]}
+
+
+def finished(known: Mapping[str, Lesson]) -> list[str]:
+    """The lessons of which every step is done."""
+    so_far = everything()
+    return [name for name, one in known.items() if name in so_far and so_far[name].done >= set(range(1, len(one.steps) + 1))]
 
 
 def visit(lesson: str, step: int) -> None:

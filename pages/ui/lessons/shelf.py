@@ -16,12 +16,11 @@ def show() -> None:
         with st.container(border=True, key="lessons_unknown", horizontal=True, vertical_alignment="center"):
             st.markdown(":material/info:", width="content")
             st.text(t("lessons.unknown", name=asked[:40]))
-    finished = [name for name, one in known.items() if _done(one, so_far.get(name, Progress()))]
     with st.container(key="lessons_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(t("lessons.how"))
         if so_far:
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key="lessons_sum", width="content"):
-                st.caption(t("lessons.sum", done=len(finished), all=len(known)))
+                st.caption(t("lessons.sum", done=len(progress.finished(known)), all=len(known)))
                 st.button(
                     t("lessons.forget"), key="lessons_forget", type="tertiary", icon=":material/delete:",
                     on_click=progress.forget, help=t("lessons.forget_help"),
@@ -35,7 +34,7 @@ def show() -> None:
 def _card(lesson: Lesson, so_far: Progress) -> None:
     done = _done(lesson, so_far)
     with st.container(border=True, key=f"lesson_{lesson.id}"):
-        st.subheader(f"{lesson.order} · {lesson.title}", anchor=False)
+        st.header(f"{lesson.order} · {lesson.title}", anchor=False)
         st.markdown(lesson.question)
         with st.container(key=f"lesson_foot_{lesson.id}", gap="xsmall"):
             st.caption(t("lessons.about", minutes=lesson.minutes, steps=len(lesson.steps), claims=list(lesson.claims)))

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import address_bar, errors, session, text
+from pages.ui import address_bar, errors, fragments, session, text
 from pages.ui.teaching import board_charts, place, qr, rooms_ui
+from pages.ui.teaching.bar import literal
 from pages.ui.teaching.board_charts import Shown
 from pages.ui.text import ASSETS, t
 from replearn_core.experiment import Problem
@@ -17,8 +18,8 @@ POLL = 1.0  # seconds between two looks at the room
 FEW_NAMES = 10  # a line each; more of them follow one another
 KEYS = "board.keys"  # room → the teacher's secret, as the link or the form brought it
 PICKED, DATA, CODE = "board.question", "board.dataset", "board.code"  # widgets
+PRESENT = "board.present"  # (room, number of the teacher's question) when a board was drawn last
 PROBLEM = "board.problem"
-LISTED = "board.listed"  # room and participants as the teacher's list has them
 PROJECTOR = "projector"
 
 
@@ -37,11 +38,10 @@ def show() -> None:
     large = st.query_params.get("view") == PROJECTOR
     if large:
         st.html(ASSETS / "css" / "projector.css")
-    session.put(LISTED, None)
     with st.container(key="board_projector" if large else "board_desk"):
-        st.fragment(_board, run_every=POLL, key="board_region")(found.code, bool(secret), large)
+        fragments.region(_board, run_every=POLL, key="board_region")(found.code, large)
         if secret and not large:
-            st.fragment(_teacher, key="board_teacher_region")(found.code, secret)
+            fragments.region(_teacher, key="board_teacher_region")(found.code, secret)
 
 
 def _secret(room: Room) -> str | None:
@@ -75,32 +75,31 @@ def _go() -> None:
 # ---- what all see ----
 
 
-def _board(code: str, teacher: bool, large: bool) -> None:
+def _board(code: str, large: bool) -> None:
     with errors.contained("board"):
         rooms_ui.asked(lambda: place.rooms().settle(code, rooms_ui.ended))
         board = rooms_ui.asked(lambda: place.rooms().board(code))
         if isinstance(board, Problem):
             st.text(text.problem(board))
             return
-        if teacher and not large and session.get(LISTED) not in (None, _people(board)):
-            st.rerun()  # the teacher's list of people is drawn when somebody comes, and not while it is open
-        shown = _picked(board, large)
+        shown = _picked(board)
         with st.container(key="board_columns"):
             with st.container(key="board_answers"):
                 _answers(board, shown, large)
             with st.container(key="board_side"):
                 _way_in(board.room, large)
-                _names(board)
+                _names(board, shown)
         _runs(board, large)
 
 
-def _picked(board: Board, large: bool) -> Shown:
-    """The question on the board: the teacher's present one, unless another that was answered is chosen."""
+def _picked(board: Board) -> Shown:
+    """The question on the board: the teacher's present one, unless another that was answered is chosen, a lesson's among them."""
     offered = board_charts.questions_of(board)
-    if len(offered) < 2 or large:
+    if len(offered) < 2:
         return offered[board.room.question_id]
-    if session.get(PICKED) not in offered:
-        st.session_state[PICKED] = board.room.question_id
+    if session.get(PICKED) not in offered or session.get(PRESENT) != (board.room.code, board.room.number):
+        st.session_state[PICKED] = board.room.question_id  # every board goes along when the teacher asks the next one
+    session.put(PRESENT, (board.room.code, board.room.number))
     names = list(offered)
     st.selectbox(
         t("board.question"), names, key=PICKED, format_func=lambda one: offered[one].text if one in offered else str(one),
@@ -134,9 +133,9 @@ def _way_in(room: Room, large: bool) -> None:
         st.text(address.partition("://")[2])
 
 
-def _names(board: Board) -> None:
-    """Who is here, as plain text; a tick for who has answered the present question."""
-    given = board.answers.get(board.room.question_id, {})
+def _names(board: Board, shown: Shown) -> None:
+    """Who is here, as plain text; a tick for who has answered the question on the board."""
+    given = board.answers.get(shown.id, {})
     with st.container(key="board_names"):
         st.caption(t("board.here", n=len(board.names)))
         between = "\n" if len(board.names) <= FEW_NAMES else "   "
@@ -183,7 +182,7 @@ def _teacher(code: str, secret: str) -> None:
             t("board.when"), SHOWN, key=key, format_func=lambda one: t(f"board.when_{one}"), required=True,
             on_change=lambda: _do(lambda: place.rooms().show(room.code, secret, str(session.get(key)))),
         )  # fmt: skip
-        _hide(room, secret)
+        fragments.region(_hide, run_every=2 * POLL, key="board_hide_region")(room.code, secret)
         _next(room, secret)
         if room.closed:
             st.caption(t("board.closed"))
@@ -206,25 +205,21 @@ def _do(what: object) -> None:
     session.put(PROBLEM, rooms_ui.asked(what) if callable(what) else None)
 
 
-def _people(board: Board) -> tuple[str, frozenset[int]]:
-    return board.room.code, frozenset((*board.names, *board.hidden))
-
-
-def _hide(room: Room, secret: str) -> None:
-    board = rooms_ui.asked(lambda: place.rooms().board(room.code))
-    if isinstance(board, Problem):
+def _hide(code: str, secret: str) -> None:
+    """Everybody in the room, the hidden ones marked: all in sight, for a list that unfolds would close when somebody comes."""
+    board = rooms_ui.asked(lambda: place.rooms().board(code))
+    if isinstance(board, Problem) or not (board.names or board.hidden):
         return
-    session.put(LISTED, _people(board))
-    if not (board.names or board.hidden):
-        return
-    names = {**board.names, **board.hidden}
-    key = f"board.hidden.{room.code}"
-    _put(key, list(board.hidden))
-    st.multiselect(
-        t("board.hide"), sorted(names), key=key, format_func=lambda one: names.get(one, str(one)), help=t("board.hide_help"),
-        placeholder=t("board.hide_none"),
-        on_change=lambda: _do(lambda: place.rooms().hide(room.code, secret, frozenset(session.get(key) or ()))),
-    )  # fmt: skip
+    names = {number: literal(name) for number, name in (*board.names.items(), *board.hidden.items())}
+    key = f"board.hidden.{code}"
+    _put(key, sorted(board.hidden))
+    with st.expander(t("board.hide"), icon=":material/visibility_off:", key="board_hide"):
+        st.pills(
+            t("board.hide"), sorted(names), selection_mode="multi", key=key, label_visibility="collapsed",
+            format_func=lambda one: names.get(one, str(one)),
+            on_change=lambda: _do(lambda: place.rooms().hide(code, secret, frozenset(session.get(key) or ()))),
+        )  # fmt: skip
+        st.caption(t("board.hide_help"))
 
 
 def _next(room: Room, secret: str) -> None:
@@ -251,4 +246,3 @@ def asked_in(before: str) -> tuple[str, tuple[str, ...], float | None, float | N
 def _asked(room: Room, secret: str) -> None:
     said = asked_in("board.ask")
     _do(lambda: place.rooms().ask(room.code, secret, question(*said)))
-    st.session_state.pop(PICKED, None)

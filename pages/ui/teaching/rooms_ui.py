@@ -15,7 +15,7 @@ from replearn_core.room_values import Member, Room, RoomRefused, read_code
 
 PROBLEM = "room.problem"  # why the last thing asked of the room was not done
 _MEMBER = "room.member"  # the Member that this session is, by room
-_LOOKED = "room.looked"  # the experiment of the last press of Train that was told
+_LOOKED = "room.looked"  # what `_asked_for` was when the room was told last
 _KEPT = "room"  # what the browser remembers: code → token, so that a reload makes no second participant
 _MOST_KEPT = 8
 T = TypeVar("T")
@@ -73,7 +73,7 @@ def join(of: str, name: str) -> None:
     session.put(PROBLEM, found if isinstance(found, Problem) else None)
     if isinstance(found, Member):
         session.put(_MEMBER, {**session.get(_MEMBER, {}), of: found})
-        session.put(_LOOKED, session.get(session.ASKED))
+        session.put(_LOOKED, _asked_for())
         memory.put(_KEPT, dict([*_remembered().items(), (of, found.token)][-_MOST_KEPT:]))
 
 
@@ -97,14 +97,26 @@ def told(of: str, who: Member, question: str) -> float | str | None:
 
 
 def tell_runs() -> None:
-    """A run for which this visitor pressed Train since the last look. A run that a link shows does not count."""
-    pressed, run_id, of = session.get(session.ASKED), session.get(session.RUN), code()
-    if of is None or pressed is None or run_id is None or pressed is session.get(_LOOKED):
+    """Runs for which this visitor pressed Train, or Train all six, since the last look. Runs that a link shows do not count."""
+    of, now, before = code(), _asked_for(), session.get(_LOOKED, (None, None))
+    new = [one is not None and one is not other for one, other in zip(now, before, strict=True)]
+    who = member(of) if of is not None and any(new) else None
+    if of is None or who is None:
         return
-    who, experiment = member(of), runs.known(run_id)
-    if who is None or experiment is None:
+    session.put(_LOOKED, now)
+    for run_id in [*([session.get(session.RUN)] if new[0] else []), *(now[1].values() if new[1] else [])]:
+        _tell_run(of, who, run_id)
+
+
+def _asked_for() -> tuple[Any, Any]:
+    """What the last press of Train asked for, and the last one of Train all six; each press makes another object."""
+    return session.get(session.ASKED), session.get(session.SIX_ASKED)
+
+
+def _tell_run(of: str, who: Member, run_id: str) -> None:
+    experiment = runs.known(run_id)
+    if experiment is None:
         return
-    session.put(_LOOKED, pressed)
     found = asked(lambda: place.rooms().ran(of, who.token, run_id, experiment.dataset, experiment.code_size))
     if isinstance(found, Problem) and found.key != "problem.room_closed":
         session.put(PROBLEM, found)
