@@ -16,7 +16,7 @@ with st.container(key="properties_page"):
 
 # ---- the question ----
 with above:
-    st.markdown(f"#### {lesson['deployment']['question']}")
+    st.markdown(f"## {lesson['deployment']['question']}")
 
 # ---- which run, which smaller forms: left ----
 with beside:

@@ -29,7 +29,7 @@ with st.container(key="evidence_head"):
 for part in told.PARTS:
     some = [claim for claim in wanted if told.part_of(claim) == part]
     if some:
-        st.markdown(f"#### {t(f'home.part.{part}.name')}")
+        st.markdown(f"## {t(f'home.part.{part}.name')}")
         for claim in some:
             card.draw(claim)
 if not wanted:

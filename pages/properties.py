@@ -17,7 +17,7 @@ with st.container(key="properties_page"):
 # ---- which property, and its question ----
 with above:
     knobs.choose(now)
-    st.markdown(f"#### {lesson['question']}")
+    st.markdown(f"## {lesson['question']}")
     region.lecture(now)
 
 # ---- knobs: left ----

@@ -17,7 +17,7 @@ with st.container(key="properties_page"):
 # ---- which part, and its question ----
 with above:
     knobs.choose()
-    st.markdown(f"#### {lesson['question']}")
+    st.markdown(f"## {lesson['question']}")
 
 # ---- knobs: left ----
 with beside:

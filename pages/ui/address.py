@@ -33,7 +33,7 @@ class Address:
     def values(self) -> dict[str, float | str]:
         """Every setting as it stands."""
         usual: dict[str, float | str] = {name: option.default for name, option in self._options().items()}
-        turned = dict(session.get(f"{self.name}.turned", {}))
+        turned = self._turned()
         if (seed := locks.seed()) is not None:  # the teacher's, or this student's own
             turned |= {name: float(seed) for name in teach.SEEDS if name in usual}
         return usual | ({"run": ""} if self._about_run else {}) | turned
@@ -45,6 +45,8 @@ class Address:
 
     def take(self, name: str, value: Any) -> None:
         """The visitor turned a knob. A value that no widget could offer is refused and told."""
+        if name not in self.values:
+            return  # a knob's last word came after the visitor had gone to another part
         problems: list[Problem] = []
         if (refused := locks.refusal(name, self.label(name))) is not None:
             problems.append(refused)
@@ -72,6 +74,7 @@ class Address:
             elif (value := self._checked(name, given[0], problems)) is not None:
                 found[name] = value
         self._keep(found)
+        session.put(f"{self.name}.held", found)
         session.put(f"{self.name}.problems", tuple(problems))
 
     def write(self) -> None:
@@ -92,42 +95,22 @@ class Address:
         option = self._options()[name]
         assert isinstance(option, Knob)
         whole = int if option.integer else float
-        key = f"{self.name}.knob.{name}"
-        st.session_state[key] = whole(self.values[name])
         bounds: dict[str, Any] = {"min_value": whole(option.low), "max_value": whole(option.high)}
-        st.slider(
-            self.label(name), key=key, on_change=lambda: self.take(name, session.get(key)), **self._drawn(name), **bounds, **own
-        )
+        st.slider(self.label(name), **self.bound(name, whole(self.values[name])), **bounds, **own)
 
     def exponent(self, name: str, stops: tuple[float, ...], shown: Callable[[float], str]) -> None:
         """The knob of a number that spans powers of ten: it moves along the stops."""
         if locks.hidden(name):
             return
-        key = f"{self.name}.knob.{name}"
-        st.session_state[key] = min(stops, key=lambda one: abs(one - float(self.values[name])))
-        st.select_slider(
-            self.label(name),
-            stops,
-            format_func=shown,
-            key=key,
-            on_change=lambda: self.take(name, session.get(key)),
-            **self._drawn(name),
-        )
+        nearest = min(stops, key=lambda one: abs(one - float(self.values[name])))
+        st.select_slider(self.label(name), stops, format_func=shown, **self.bound(name, nearest))
 
     def choice(self, name: str, option: Choice, labels: Mapping[str, str]) -> None:
         """The knob of one option out of a few. labels: their words."""
         if locks.hidden(name):
             return
-        key = f"{self.name}.knob.{name}"
-        st.session_state[key] = self.values[name]
-        st.selectbox(
-            self.label(name),
-            option.values,
-            format_func=lambda one: labels.get(one, str(one)),
-            key=key,
-            on_change=lambda: self.take(name, session.get(key)),
-            **self._drawn(name),
-        )
+        bound = self.bound(name, self.values[name])
+        st.selectbox(self.label(name), option.values, format_func=lambda one: labels.get(one, str(one)), **bound)
 
     def choose_part(self, parts: Sequence[str], shown: str, show: Callable[[str], None]) -> None:
         """Which part of the page is on screen, and what of a link or a knob could not be used."""
@@ -144,22 +127,31 @@ class Address:
             disabled=locks.locked("part"),
             on_change=lambda: None if locks.locked("part") else show(session.get(key)),
         )
+        locks.hint("part")
         if self.problems:
             with st.container(border=True, key=f"{self.name}_notices"):
                 st.markdown(f":material/info: **{t('controls.notices')}**")
                 for one in self.problems[:6]:
                     st.text(problem(one))
 
-    def _drawn(self, name: str) -> dict[str, Any]:
-        """Whether the knob moves, and its help: a teacher's link may lock it."""
-        return locks.drawn(name, self._help(name))
+    def bound(self, name: str, shown: Any, *, key: str = "", read: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
+        """How any widget of a setting is drawn: its key, what it shows, what a press does, its help, and whether it moves, since
+        a teacher's link may lock it. A hidden setting is the caller's to leave out. key: where a setting has several widgets.
+        read: from the widget's value to the setting's."""
+        key = key or f"{self.name}.knob.{name}"
+        st.session_state[key] = shown
+        turned: dict[str, Any] = {"key": key, "on_change": lambda: self.take(name, read(session.get(key)))}
+        return turned | locks.drawn(name, self._help(name))
 
     def _help(self, name: str) -> str | None:
         key = f"{self.name}.help.{name}"
         return t(key) if has(key) else None
 
     def _turned(self) -> dict[str, float | str]:
-        return dict(session.get(f"{self.name}.turned", {}))
+        """What is not at its default. A locked setting is as the link said, whichever way the page came to what it shows."""
+        known, held = {*self._options(), "run"}, session.get(f"{self.name}.held", {})
+        locked = {name: value for name, value in held.items() if name in known and name != "part" and locks.locked(name)}
+        return dict(session.get(f"{self.name}.turned", {})) | locked
 
     def _keep(self, values: Values) -> None:
         usual = {name: option.default for name, option in self._options().items()} | {"run": ""}

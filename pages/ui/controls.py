@@ -125,6 +125,7 @@ def _cards(field: str, names: Sequence[str], chosen: str) -> None:
         label_visibility="collapsed",
         disabled=locks.locked("variant"),
     )
+    locks.hint("variant")
 
 
 def _take_variant(key: str) -> None:

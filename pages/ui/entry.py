@@ -11,7 +11,7 @@ import streamlit as st  # noqa: E402
 from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 
 from pages.ui import errors, menu, palette, projector, session, share, text, visits  # noqa: E402
-from pages.ui.components import saving, theme, words  # noqa: E402
+from pages.ui.components import reach, saving, theme, words  # noqa: E402
 from pages.ui.lessons import frame  # noqa: E402
 from pages.ui.teaching import bar  # noqa: E402
 from pages.ui.text import t  # noqa: E402
@@ -43,6 +43,7 @@ def main() -> None:
     with st.container(key="theme_place"):
         theme.mount(dark)
         saving.mount(palette.theme(dark).background)
+        reach.mount()
     if st.context.is_embedded:
         st.html(ROOT / "assets" / "css" / "embed.css")
         return

@@ -103,5 +103,5 @@ def beneath(sentences: str) -> None:
     """What to notice, below a page's picture: a lesson's Markdown. On a projector it is folded."""
     with projector.notes():
         if not projector.on():
-            st.markdown(f"#### {t('notice.title')}")
+            st.markdown(f"## {t('notice.title')}")
         st.markdown(glossary.linked(sentences))

@@ -48,7 +48,7 @@ def beneath(view: RunView) -> None:
         for heading, code in parts:
             with st.container(key=f"takehome_{heading.lower()}"):
                 st.markdown(f"**{t(f'takehome.section.{heading.lower()}')}**")
-                st.code(code.strip(), language="python", height=260 if code.count("\n") > 14 else "content")
+                st.code(code.strip(), language="python", wrap_lines=True)
 
 
 def lineage(view: RunView) -> list[tuple[Experiment, int]]:

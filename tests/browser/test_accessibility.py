@@ -1,5 +1,6 @@
-"""Every page for everyone: axe-core in both languages, light and dark; phones; the keyboard; motion that can be stopped."""
+"""Every page for everyone: axe-core in both languages, light and dark, on what opens too; phones; the keyboard; paper; motion."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -8,17 +9,21 @@ import pytest
 
 from pages.ui import palette
 from pages.ui.menu import GROUPS
-from pages.ui.text import LANGUAGES
+from pages.ui.text import LANGUAGES, said
 from tests.browser.conftest import PATIENCE
+from tests.browser.test_class import join, opened_room, to_board
 
 pytestmark = pytest.mark.browser
 PAGES = [name for group in GROUPS.values() for name in group]
 GRAVE = ("serious", "critical")
+APPEARANCE = {"en": "light", "zh-TW": "dark"}  # the same markup in all four: one look for each language and each appearance
+INK = {"light": palette.LIGHT.muted, "dark": palette.DARK.muted}
 PROJECTOR, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 # Streamlit's own markup, which no page of ours can change: axe's rule → the elements that it names, and why that is no harm.
 THEIRS: dict[str, tuple[str, ...]] = {}
 DRAWN = """() => document.querySelector('.st-key-theme_place .stBidiComponent')
   && !document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')"""
+UNFOLD = "() => document.querySelectorAll('[data-testid=stExpander] details:not([open]) > summary').forEach((one) => one.click())"
 MUTED = "() => getComputedStyle(document.documentElement).getPropertyValue('--lab-muted').trim()"
 # Nothing fades any more; the home page's small films go on.
 STILL = "() => document.getAnimations().every((one) => one.playState !== 'running' || one.animationName === 'lab-frames')"
@@ -28,6 +33,11 @@ FINDINGS = """async () => {
   return found.violations.flatMap((one) => one.nodes.map((node) =>
     [one.impact, one.id, node.target.flat().join(" "), node.html.slice(0, 160), node.failureSummary.slice(0, 240)]));
 }"""
+LIGHTNESS = """(canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const drawn = data.filter((_, at) => data[at - (at % 4) + 3] === 255 && at % 4 < 3);
+  return drawn.reduce((sum, part) => sum + part, 0) / drawn.length;
+}"""  # of what is drawn on a canvas, mean of 0 to 255
 SIDEWAYS = """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
   .map((part) => part.scrollWidth - part.clientWidth)"""
 
@@ -61,37 +71,57 @@ KEYBOARD = """() => {
 
 
 class Looked(NamedTuple):
-    """What one visit to a page found. findings: appearance → axe's grave ones; sideways: px by which a phone can scroll."""
+    """What one visit to a page found. findings: axe's grave ones; sideways: px by which a phone can scroll."""
 
-    findings: dict[str, list[tuple[str, ...]]]
+    findings: set[tuple[str, ...]]
     sideways: list[int]
 
 
 @pytest.fixture(scope="module")
-def look(chromium, server):
+def axe():
+    """axe(page) → its grave findings on what is on screen, once that stands still."""
+    package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    source = (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+    def look(page) -> set[tuple[str, ...]]:
+        settled(page)
+        page.evaluate(source)
+        found = {tuple(one) for one in page.evaluate(FINDINGS) if one[0] in GRAVE}
+        return {one for one in found if not any(part in one[2] for part in THEIRS.get(one[1], ()))}
+
+    return look
+
+
+def settled(page):
+    page.wait_for_function(DRAWN)
+    page.wait_for_function(STILL)
+
+
+def drawn_for(page, appearance):
+    """The server has drawn for this appearance, too."""
+    page.wait_for_function(f"({MUTED})() === '{INK[appearance]}'")
+    settled(page)
+
+
+@pytest.fixture(scope="module")
+def look(chromium, server, axe):
     """look(page, lang) → Looked, one visit each: the tests below ask about the same visit."""
-    axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
-    source = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-    context = chromium.new_context(viewport=PROJECTOR, color_scheme="light")
+    context = chromium.new_context(viewport=PROJECTOR)
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
 
     @cache
     def visit(name: str, lang: str) -> Looked:
         page.set_viewport_size(PROJECTOR)
-        page.emulate_media(color_scheme="light")
+        page.emulate_media(color_scheme=APPEARANCE[lang])
         page.goto(f"{server.address}/{'' if name == 'home' else name}?lang={lang}")
-        findings = {}
-        for appearance, muted in (("light", palette.LIGHT.muted), ("dark", palette.DARK.muted)):
-            page.emulate_media(color_scheme=appearance)
-            page.wait_for_function(f"({MUTED})() === '{muted}'")  # the server has drawn for it, too
-            page.wait_for_function(DRAWN)
-            page.wait_for_function(STILL)
-            page.evaluate(source)
-            findings[appearance] = [tuple(one) for one in page.evaluate(FINDINGS) if one[0] in GRAVE]
+        drawn_for(page, APPEARANCE[lang])
+        page.evaluate(UNFOLD)
+        page.wait_for_timeout(400)  # what is lazy asks the server for what it holds
+        found = axe(page)
         page.set_viewport_size(PHONE)
         page.wait_for_timeout(400)  # the page lays itself out, and charts follow
-        return Looked(findings, page.evaluate(SIDEWAYS))
+        return Looked(found, page.evaluate(SIDEWAYS))
 
     yield visit
     context.close()
@@ -99,20 +129,127 @@ def look(chromium, server):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious_on_a_page_light_or_dark(look, name, lang):
-    found = {
-        (appearance, *finding)
-        for appearance, findings in look(name, lang).findings.items()
-        for finding in findings
-        if not any(part in finding[2] for part in THEIRS.get(finding[1], ()))
-    }
-    assert found == set()
+def test_axe_finds_nothing_serious_on_a_page_with_all_that_folds_open(look, name, lang):
+    assert look(name, lang).findings == set()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_phone_never_scrolls_a_page_sideways(look, name, lang):
     assert max(look(name, lang).sideways) <= 0
+
+
+# ---- what opens, and what happens ----
+
+
+def test_share_and_own_data_take_the_keyboard_in_and_give_it_back_and_axe_finds_nothing_serious(visit, server, axe):
+    page = visit(f"{server.address}/autoencoder?lang=en&teach=lock:variant,epochs", viewport=PROJECTOR, color_scheme="light")
+    drawn_for(page, "light")
+    page.locator(".st-key-share button:visible").first.focus()
+    page.keyboard.press("Enter")
+    page.locator(".st-key-share_shorten").wait_for()
+    page.wait_for_function("() => document.activeElement.dataset.testid === 'stPopoverBody'")
+    page.locator(".st-key-share_shorten button:visible").last.click()
+    page.locator(".st-key-share_box img.qr").wait_for()
+    for one in page.locator(".st-key-share_box summary").all():
+        one.click()
+    page.locator(".st-key-share_box [data-testid=stFileUploader]").wait_for()
+    assert axe(page) == set()
+    page.keyboard.press("Escape")
+    page.locator(".st-key-share_box").wait_for(state="detached")
+    page.wait_for_function("() => document.activeElement.dataset.testid === 'stPopoverButton'")
+
+    page.locator(".st-key-own_open_lab button:visible").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    assert axe(page) == set()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.wait_for_function("() => document.activeElement.closest('.st-key-own_open_lab')")
+
+    page.locator("[data-testid=stMainMenu] button").first.click()
+    page.get_by_role("menu").wait_for()
+    assert axe(page) == set()
+
+
+def test_axe_finds_nothing_serious_while_networks_train_with_a_pin_and_with_all_six(visit, server, axe):
+    page = visit(f"{server.address}/autoencoder?lang=zh-TW&epochs=5", lang="zh-TW", viewport=PROJECTOR, color_scheme="dark")
+    drawn_for(page, "dark")
+    page.locator(".st-key-tool_pin button:visible").first.click()
+    page.locator(".st-key-tool_six button:visible").first.click()
+    page.locator(".st-key-six_panel canvas").first.wait_for()
+    page.locator(".st-key-lab_notes a[title]").first.focus()  # a term shows its sentence
+    assert axe(page) == set()
+    page.locator(".st-key-six_csv").wait_for()  # all six have ended
+    page.locator(".st-key-panel [role=radio]").last.click()
+    page.locator(".st-key-measures_table table").wait_for()
+    assert axe(page) == set()
+
+
+def test_axe_finds_nothing_serious_in_a_lesson_and_its_print_is_light_in_all_parts(visit, server, axe):
+    start = f"{server.address}/properties?part=causes&lesson=causes&step=1"
+    page = visit(start, lang="zh-TW", viewport=PROJECTOR, color_scheme="dark")
+    drawn_for(page, "dark")
+    page.locator(".st-key-guide_go button").wait_for()
+    assert axe(page) == set()
+    page.locator(".st-key-guide_go button").click()  # without a choice: told
+    page.locator(".st-key-guide [data-testid=stRadioOption]").first.click()
+    page.locator(".st-key-guide_go button").click()
+    page.locator(".st-key-guide_right, .st-key-guide_other").wait_for()
+    assert axe(page) == set()
+    page.emulate_media(media="print", color_scheme="dark")
+    page.wait_for_function("() => document.body.classList.contains('lab-dark-on-paper')")
+    assert axe(page) == set()
+    page.emulate_media(media="screen", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+
+
+def test_a_film_is_printed_in_light_colours_and_stands_on_the_screen_in_dark_ones_again(visit, server):
+    page = visit(f"{server.address}/autoencoder?lang=en&view=features", viewport=PROJECTOR, color_scheme="dark")
+    drawn_for(page, "dark")
+    film = page.locator(".film")
+    canvas = film.locator("section.features canvas")
+    canvas.wait_for()
+    on_screen = canvas.evaluate(LIGHTNESS)
+    page.emulate_media(media="print", color_scheme="dark")
+    assert on_screen < 128 < canvas.evaluate(LIGHTNESS)
+    assert film.evaluate("(one) => getComputedStyle(one).color") == "rgb(31, 36, 48)"
+    page.emulate_media(media="screen", color_scheme="dark")
+    assert canvas.evaluate(LIGHTNESS) == on_screen
+
+
+def test_axe_finds_nothing_serious_for_a_teacher_a_student_and_the_wall(visit, server, axe):
+    teacher = visit(f"{server.address}/teach?lang=en", viewport=PROJECTOR, color_scheme="light")
+    link = opened_room(teacher)
+    assert axe(teacher) == set()
+    to_board(teacher)
+    student = visit(link, "zh-TW", viewport=PHONE, color_scheme="dark")
+    drawn_for(student, "dark")
+    join(student, "Mia")
+    assert axe(student) == set()
+    field = student.locator(".st-key-class_answer_row input").first
+    field.fill("16")
+    student.locator(".st-key-class_answer_row button").last.click()
+    teacher.locator(".st-key-board_desk", has_text="1 of 1 have answered").wait_for()
+    assert axe(teacher) == set()
+    code = re.search(r"room=(\w{6})", teacher.url)[1]
+    teacher.goto(f"{server.address}/board?room={code}&view=projector&lang=zh-TW")
+    teacher.locator(".st-key-board_projector img.qr").wait_for()
+    assert axe(teacher) == set()
+
+
+def test_axe_finds_nothing_serious_with_points_chosen_on_the_latent_page_in_a_frame(visit, server, axe):
+    page = visit(f"{server.address}/latent?lang=en&embed=true&maps=run:pca", viewport=PROJECTOR, color_scheme="light")
+    drawn_for(page, "light")
+    page.locator(".st-key-latent_draw button").last.click()
+    points = page.locator(".stage .over").first
+    points.wait_for()
+    points.focus()
+    for key in ("ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    page.get_by_role("button", name=said("en", "latent.draw")).click()
+    page.wait_for_timeout(400)  # what is chosen is told to the server, which draws it below
+    assert axe(page) == set()
 
 
 # ---- the keyboard ----

@@ -59,7 +59,7 @@ def test_the_page_asks_its_question_and_starts_no_work(lang):
     assert not app.exception and not app.error
     shown = [element.value for kind in ("markdown", "caption", "text") for element in app.get(kind)]
     lesson = text._lesson(lang, "deployment")["deployment"]
-    assert f"#### {lesson['question']}" in shown and glossary.linked(lesson["notice"], lang) in shown
+    assert f"## {lesson['question']}" in shown and glossary.linked(lesson["notice"], lang) in shown
     assert not [line for line in shown if "deployment." in line]
 
 

@@ -34,7 +34,7 @@ def test_each_part_draws_its_question_its_notes_and_no_raw_key(part, lang):
     app = opened(lang, part=part)
     assert not app.exception and not app.error
     lesson = text._lesson(lang, "pretraining")[part]
-    assert f"#### {lesson['question']}" in shown(app) and glossary.linked(lesson["notice"], lang) in shown(app)
+    assert f"## {lesson['question']}" in shown(app) and glossary.linked(lesson["notice"], lang) in shown(app)
     assert not [line for line in shown(app) if re.search(r"pretraining\.[a-z]", line)]
 
 

@@ -3,11 +3,12 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import glossary, text
-from pages.ui.transfer import figures, race, region, state
+from pages.ui.transfer import figures, grid, race, region, state
 from replearn_core import studies
 from replearn_core.comparisons import pairs, quadrant
 from replearn_core.comparisons.layers import KINDS
@@ -37,7 +38,7 @@ def test_every_part_draws_its_question_and_what_to_notice(part, lang):
     app = opened(lang, part=part)
     assert not app.exception and not app.error
     lesson = text._lesson(lang, "transfer")[part]
-    assert f"#### {lesson['question']}" in shown(app) and glossary.linked(lesson["notice"], lang) in shown(app)
+    assert f"## {lesson['question']}" in shown(app) and glossary.linked(lesson["notice"], lang) in shown(app)
     assert lesson["notice"].count("- ") >= 3
     assert not [line for line in shown(app) if re.search(r"\b(transfer|properties|problem)\.[a-z_]+", line)]
 
@@ -130,7 +131,7 @@ def test_moving_one_bar_draws_all_rates_and_the_rule_takes_them_back():
 def test_the_adviser_names_a_strategy_and_its_cells_and_refuses_fewer_labels_than_classes():
     app = opened(part="advice", labels="50", classes="5", likeness="different", compute="little")
     assert text.said("en", "transfer.strategy.early_svm") in app.container(key="transfer_advice").markdown[0].value
-    assert any("10 a class" in line and "|" in line for line in shown(app))
+    assert 10 in list(app.table[0].value[text.said("en", "transfer.sizes_axis")])
     app = opened(part="advice", labels="5", classes="10")
     assert any("5 labelled samples cannot cover 10 classes" in line for line in shown(app))
 
@@ -174,3 +175,15 @@ def test_the_strategies_are_shown_as_the_data_they_are():
     assert "layer_rates: copied=3" in code and "encoder.0.* ×0.0569" in code and "early_svm: copied=1, svm=1" in code
     squares = race.phases(transfers(3, 8)["last_layers"], 3)
     assert list(re.findall(r"cell (\w+)'", squares)) == ["copied_frozen"] * 2 + ["copied_trained", "new_trained"]
+
+
+def test_the_quadrants_file_has_a_row_for_each_cell_and_says_what_the_cell_says():
+    app = opened(part="quadrant")
+    assert "transfer_quadrant_csv" in [one.key for one in app.get("download_button")]
+    accuracy = np.full((2, 2, len(TRANSFERS), 3), 0.5) + np.linspace(0, 0.01, 3)
+    accuracy[0, 0, TRANSFERS.index("fixed_features")] += 0.25  # the lecture's advice for few labels and a similar task
+    columns = grid.as_columns(accuracy, [2, 100])
+    assert {len(column) for column in columns.values()} == {4}
+    first = [column[0] for column in columns.values()]
+    words = [text.said("en", f"transfer.{key}") for key in ("likeness.similar", "strategy.fixed_features", "verdict.agrees")]
+    assert first == [words[0], 2, words[1], pytest.approx(75.5), words[1], pytest.approx(75.5), words[2]]

@@ -4,9 +4,10 @@ import math
 
 import streamlit as st
 
-from pages.ui import questions, session, text
+from pages.ui import questions, text
 from pages.ui.deployment import state
 from pages.ui.latent import asking, knobs
+from pages.ui.teaching import locks
 from pages.ui.text import t
 from replearn_core.engine import RunView
 
@@ -63,16 +64,18 @@ def small(value: float) -> str:
 
 
 def _run(view: RunView) -> None:
+    if locks.hidden("run"):
+        return
     choices = asking.choices(view)
     labels = {one: knobs.run_label(one, experiment) for one, experiment in choices.items()}
-    st.session_state[RUN] = view.run_id if view.run_id in choices else None
+    now = view.run_id if view.run_id in choices else None
+    bound = state.ADDRESS.bound("run", now, key=RUN, read=lambda one: one if one in choices else "")
     st.selectbox(
         t("knob.run.name"),
         tuple(choices),
         format_func=lambda one: labels.get(one, str(one)[:6]),
-        key=RUN,
         placeholder=t("deployment.choose"),
-        on_change=lambda: state.ADDRESS.take("run", session.get(RUN)) if session.get(RUN) in choices else None,
+        **bound,
     )
     if view.experiment is not None:
         st.caption(knobs.about(view))

@@ -22,7 +22,7 @@ def show() -> None:
     terms = {name: state.term(name) for name in ("revenue", "budget", "traffic", "price", "storage")}
     halves = product.halves_of(wire.arrays_of(kept))
     picks = [product.choices(first, **terms) for first, _ in halves]
-    st.markdown(f"##### {t('deployment.menu_title')}")
+    st.markdown(f"### {t('deployment.menu_title')}")
     st.markdown(f"**{_verdict(halves, picks, terms)}**")
     tables.show(_table(halves, picks, terms), "deployment_menu", wide=True)
     made = claims.made(kept)

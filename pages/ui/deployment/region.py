@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.ui import drawing, errors, questions, tables, text
+from pages.ui import drawing, errors, fragments, questions, tables, text
 from pages.ui.deployment import charts, menu, package, state
 from pages.ui.deployment.knobs import small
 from pages.ui.plot import three
@@ -23,7 +23,7 @@ def show(view: RunView) -> None:
     if problem is not None:
         st.text(text.problem(problem))
     if standing.live and task is not None:
-        st.fragment(_measuring, run_every=POLL, key="deployment_measuring")(view)
+        fragments.region(_measuring, run_every=POLL, key="deployment_measuring")(view)
     elif standing.state == "finished":
         with errors.contained("deployment.result"):
             _forms(standing, view)
@@ -61,7 +61,7 @@ def _forms(standing: TaskView, view: RunView) -> None:
         return
     best = frontier(models)
     labelled = numbers["classes"] > 0
-    st.markdown(f"##### {t('deployment.chart')}")
+    st.markdown(f"### {t('deployment.chart')}")
     chart = charts.trade_off(models, best, labelled, view.run_id, state.is_dark())
     drawing.draw(chart, "deployment_trade_off", _said(models, best))
     st.caption(_said(models, best))
@@ -140,7 +140,7 @@ def _product(models: list[Model]) -> None:
     worth = {one.name: earnings(one, revenue=state.term("revenue"), **terms) for one in models}
     richest, best = max(worth, key=lambda name: worth[name]), max(models, key=lambda one: one.quality)
     changes = switches(models, [float(one) for one in np.geomspace(1e-10, 1.0, 201)], **terms)
-    st.markdown(f"##### {t('deployment.product_chart')}")
+    st.markdown(f"### {t('deployment.product_chart')}")
     verdict = t(
         "deployment.same" if richest == best.name else "deployment.other",
         richest=name_of(richest),
@@ -178,7 +178,7 @@ def _bill(view: RunView) -> None:
         return
     seconds = float(last.seconds)  # type: ignore[union-attr]
     watt_hours, cost = bill(seconds, watts=state.term("watts"), price=state.term("price"))
-    st.markdown(f"##### {t('deployment.bill')}")
+    st.markdown(f"### {t('deployment.bill')}")
     with st.container(horizontal=True, key="deployment_bill"):
         st.metric(
             t("deployment.bill_time"), duration(seconds) if seconds >= 1 else t("deployment.unit.ms", n=three(1e3 * seconds))
@@ -204,7 +204,7 @@ def _against_scratch() -> None:
         [reaching(arrays[f"{name}.curve"], arrays[f"{name}.{unit}"], level) for name in rows] for unit in ("epochs", "seconds")
     )
     bills = [None if one is None else bill(one, watts=state.term("watts"), price=state.term("price")) for one in seconds]
-    st.markdown(f"##### {t('deployment.scratch')}")
+    st.markdown(f"### {t('deployment.scratch')}")
     never = t("deployment.never")
     tables.show(
         {

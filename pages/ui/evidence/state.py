@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from pages.ui import session
 from pages.ui.address import Address
 from pages.ui.evidence import told
+from pages.ui.teaching import locks
 from pages.ui.text import t
 from replearn_core import claims
 from replearn_core.options import Choice
@@ -26,11 +26,11 @@ def wanted() -> tuple[str, ...]:
 
 def choose(counts: Mapping[str, int]) -> None:
     """The filter: each verdict with the number of its claims; nothing pressed is everything."""
-    st.session_state[PICKED] = ADDRESS.values["verdict"]
+    if locks.hidden("verdict"):
+        return
     st.segmented_control(
         t("evidence.knob.verdict"),
         [ALL, *told.VERDICTS],
         format_func=lambda name: f"{t(f'evidence.verdict.{name}')} {counts.get(name, '')}" if name in (ALL, *counts) else name,
-        key=PICKED,
-        on_change=lambda: ADDRESS.take("verdict", session.get(PICKED) or ALL),
+        **ADDRESS.bound("verdict", ADDRESS.values["verdict"], key=PICKED, read=lambda one: one or ALL),
     )

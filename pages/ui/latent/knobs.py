@@ -39,9 +39,10 @@ def turn(look: Look, view: RunView) -> None:
     _run(view)
     maps = maps_of(look, view.experiment)
     offered = offered_maps(view.experiment, look.dimensions)
-    with st.container(gap="xsmall"):
-        for place in range(min(len(maps) + 1, looks.MOST_MAPS)):
-            _map(place, maps, offered)
+    if not locks.hidden("maps"):
+        with st.container(gap="xsmall"):
+            for place in range(min(len(maps) + 1, looks.MOST_MAPS)):
+                _map(place, maps, offered)
     _segments("view", look.view, looks.VIEWS)
     _colour(look, view.experiment)
     _basic(maps, look)
@@ -121,8 +122,8 @@ def _map(place: int, maps: Sequence[str], offered: Sequence[str]) -> None:
     key = f"map{place + 1}"
     _put(key, chosen or NO_MAP)
     st.selectbox(
-        t("explorer.map", n=place + 1), names, format_func=lambda name: labels.get(name, str(name)), **_bound(key, take),
-        help=t("explorer.map_help") if place == 0 else None,
+        t("explorer.map", n=place + 1), names, format_func=lambda name: labels.get(name, str(name)),
+        **_bound(key, t("explorer.map_help") if place == 0 else None, take),
     )  # fmt: skip
 
 
@@ -213,28 +214,29 @@ def _more(look: Look, view: RunView) -> None:
     )
     _number("seed", look.seed, 0, 2**31 - 1, help_text=t("explorer.seed_help"))
     epochs = asking.epochs_of(view)
-    if len(epochs) > 1 and not view.live:
+    if len(epochs) > 1 and not view.live and not locks.hidden("epoch"):
         options: list[float | None] = [*(float(epoch) for epoch in epochs[:-1]), None]
         if look.epoch not in options:
             options = sorted([*(one for one in options if one is not None), look.epoch or 0.0]) + [None]
         _put("epoch", look.epoch)
         st.select_slider(
             t("knob.epoch.name"), options, format_func=lambda one: t("explorer.last_epoch") if one is None else f"{one:g}",
-            key=KNOB + "epoch", on_change=lambda: looks.take(epoch=session.get(KNOB + "epoch")), help=t("explorer.epoch_help"),
+            **_bound("epoch", t("explorer.epoch_help"), lambda epoch: looks.take(epoch=epoch)),
         )  # fmt: skip
 
 
 def _filters(look: Look, experiment: Experiment | None) -> None:
     names = class_names(experiment)
-    if names:
+    if names and not locks.hidden("classes"):
         _put("classes", [one for one in look.classes if one < len(names)])
         st.multiselect(
             t("knob.classes.name"), range(len(names)), format_func=lambda one: str(dict(enumerate(names)).get(one, one)),
-            placeholder=t("explorer.all_classes"), **_bound("classes", lambda chosen: looks.take(classes=tuple(sorted(chosen)))),
-            help=t("knob.classes.help"),
+            placeholder=t("explorer.all_classes"),
+            **_bound("classes", t("knob.classes.help"), lambda chosen: looks.take(classes=tuple(sorted(chosen)))),
         )  # fmt: skip
-    _put("errors", look.errors)
-    st.slider(t("knob.errors.name"), 0, 100, format="%d %%", **_bound("errors", _take_errors), help=t("knob.errors.help"))
+    if not locks.hidden("errors"):
+        _put("errors", look.errors)
+        st.slider(t("knob.errors.name"), 0, 100, format="%d %%", **_bound("errors", t("knob.errors.help"), _take_errors))
 
 
 def _take_errors(chosen: tuple[int, int]) -> None:
@@ -245,8 +247,9 @@ def _take_errors(chosen: tuple[int, int]) -> None:
 # ---- one widget each ----
 
 
-def _bound(field: str, take: Callable[[Any], None] | None = None) -> dict[str, Any]:
-    return {"key": KNOB + field, "on_change": _taken, "args": (field, take), "disabled": locks.locked(_knob_of(field))}
+def _bound(field: str, usual: str | None, take: Callable[[Any], None] | None = None) -> dict[str, Any]:
+    """usual: the help of a knob that moves."""
+    return {"key": KNOB + field, "on_change": _taken, "args": (field, take)} | locks.drawn(_knob_of(field), usual)
 
 
 def _knob_of(field: str) -> str:
@@ -274,8 +277,7 @@ def _choice(field: str, names: Sequence[Any], label_of: Callable[[Any], str], va
     if locks.hidden(field):
         return
     _put(field, value)
-    helped = locks.help_for(field, t(f"knob.{field}.help"))
-    st.selectbox(t(f"knob.{field}.name"), names, format_func=label_of, **_bound(field), help=helped)
+    st.selectbox(t(f"knob.{field}.name"), names, format_func=label_of, **_bound(field, t(f"knob.{field}.help")))
 
 
 def _segments(field: str, value: Any, names: Sequence[Any]) -> None:
@@ -286,7 +288,7 @@ def _segments(field: str, value: Any, names: Sequence[Any]) -> None:
     title = t("explorer.view" if field == "view" else f"knob.{field}.name")
     st.segmented_control(
         title, names, format_func=lambda name: labels.get(name, str(name)),
-        **_bound(field), required=True, help=locks.help_for(field, t(f"explorer.{field}_help")),
+        **_bound(field, t(f"explorer.{field}_help")), required=True,
     )  # fmt: skip
 
 
@@ -296,8 +298,8 @@ def _number(
     if locks.hidden(_knob_of(field)):
         return
     _put(field, max(low, min(value, high)))
-    helped = locks.help_for(_knob_of(field), help_text or t(f"knob.{field}.help"))
-    st.number_input(t(f"knob.{field}.name"), low, high, step=1, **_bound(field, take), help=helped)
+    helped = help_text or t(f"knob.{field}.help")
+    st.number_input(t(f"knob.{field}.name"), low, high, step=1, **_bound(field, helped, take))
 
 
 def _steps(field: str, value: float, steps: Sequence[float]) -> None:
@@ -307,5 +309,5 @@ def _steps(field: str, value: float, steps: Sequence[float]) -> None:
     kind = type(looks.DEFAULTS[field])
     _put(field, kind(value))
     options = sorted({kind(step) for step in steps} | {kind(value)})
-    helped = locks.help_for(field, t(f"knob.{field}.help"))
-    st.select_slider(t(f"knob.{field}.name"), options, format_func=text.number, **_bound(field), help=helped)
+    helped = t(f"knob.{field}.help")
+    st.select_slider(t(f"knob.{field}.name"), options, format_func=text.number, **_bound(field, helped))

@@ -90,7 +90,7 @@ def _curves(arrays: Mapping[str, np.ndarray], family: str, place: int) -> None:
             most=three(own[top, one]),
         )
         with column:
-            st.markdown(f"##### {t(f'notifications.chart.policy_{key}')}")
+            st.markdown(f"### {t(f'notifications.chart.policy_{key}')}")
             charts.lines(
                 drawn,
                 t("notifications.count.sent"),
@@ -103,7 +103,7 @@ def _curves(arrays: Mapping[str, np.ndarray], family: str, place: int) -> None:
 
 
 def _profit(arrays: Mapping[str, np.ndarray], family: str, place: int) -> None:
-    st.markdown(f"##### {t('notifications.chart.profit')}")
+    st.markdown(f"### {t('notifications.chart.profit')}")
     shares, drawn = 100 * policy.BUDGETS, []
     for name in (family, "random", "knowing"):
         money = policy.profit(arrays[f"policy.{name}"].mean(axis=0), **prices())
@@ -122,7 +122,7 @@ def _profit(arrays: Mapping[str, np.ndarray], family: str, place: int) -> None:
 
 def _estimated(arrays: Mapping[str, np.ndarray], family: str, place: int) -> None:
     """What the log alone would have told, beside what came true."""
-    st.markdown(f"##### {t('notifications.chart.estimated')}")
+    st.markdown(f"### {t('notifications.chart.estimated')}")
     guess = 100 * arrays[f"logged.{family}"].mean(axis=0)  # (21, 3)
     truth = 100 * arrays[f"replayed.{family}"].mean(axis=0)
     shares = 100 * policy.BUDGETS
@@ -165,7 +165,7 @@ def logged(arrays: Mapping[str, np.ndarray], family: str, place: int) -> None:
         value=three(float(own.y[place])),
     )
     show.headline(said, "notifications_kept")
-    st.markdown(f"##### {t('notifications.chart.logged')}")
+    st.markdown(f"### {t('notifications.chart.logged')}")
     charts.lines(
         drawn,
         t("notifications.axis.budget"),

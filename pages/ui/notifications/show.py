@@ -91,7 +91,7 @@ def ranking(told: Told, measure: str) -> None:
         f"{label}{t('properties.colon')}{spread(interval(values))}" for _, label, values in lines
     )
     title = t(f"notifications.measure.{measure}")
-    st.markdown(f"##### {t('notifications.chart.ranking')}")
+    st.markdown(f"### {t('notifications.chart.ranking')}")
     charts.rows(lines, title, "ranking", t("properties.dots_alt", title=title, rows=said), mark, t("notifications.ceiling"))
     if mark is not None:
         st.caption(t("notifications.ceiling_said", auc=three(mark)))
@@ -99,7 +99,7 @@ def ranking(told: Told, measure: str) -> None:
 
 def _calibration(arrays: Arrays, names) -> None:
     """Predicted against clicked, the first seed's held-out rows in ten bins."""
-    st.markdown(f"##### {t('notifications.chart.calibration')}")
+    st.markdown(f"### {t('notifications.chart.calibration')}")
     lines = []
     for name in names:
         if f"{name}.curve" in arrays:
@@ -117,7 +117,7 @@ def _calibration(arrays: Arrays, names) -> None:
 
 def _gain(arrays: Arrays, names) -> None:
     """Share of the clicks among the best rows; the lift is the slope."""
-    st.markdown(f"##### {t('notifications.chart.gain')}")
+    st.markdown(f"### {t('notifications.chart.gain')}")
     shares = np.linspace(0, 100, measures.SHARES + 1)
     lines = [Line(name, name_of(name), shares, 100 * arrays[f"{name}.gain"].mean(axis=0)) for name in names]
     place = measures.SHARES // 5
@@ -154,7 +154,7 @@ def maps(arrays: Arrays) -> None:
     found = [place for place in ("first", "second") if f"map.{place}" in arrays]
     if not found:
         return
-    st.markdown(f"##### {t('notifications.chart.map')}")
+    st.markdown(f"### {t('notifications.chart.map')}")
     for column, place in zip(st.columns(len(found)), found):
         about = words(arrays, f"map.{place}.names")
         title = (
@@ -199,7 +199,7 @@ def few(told: Told, arrays: Arrays) -> None:
 
 
 def _few_curve(arrays: Arrays) -> None:
-    st.markdown(f"##### {t('notifications.chart.few')}")
+    st.markdown(f"### {t('notifications.chart.few')}")
     labels, auc = arrays["labels"].astype(float), arrays["auc"]  # (S, 5, 4)
     lines, said = [], []
     for row, kind in enumerate(pretraining.KINDS):
@@ -235,7 +235,7 @@ def uplift(told: Told, arrays: Arrays) -> None:
 def _uplift_curve(arrays: Arrays, names, dataset: str = "simulator") -> None:
     if not names:
         return
-    st.markdown(f"##### {t('notifications.chart.uplift')}")
+    st.markdown(f"### {t('notifications.chart.uplift')}")
     shares = np.linspace(0, 100, campaign.SHARES + 1)
     lines = []
     for name in names:
@@ -255,7 +255,7 @@ def _uplift_curve(arrays: Arrays, names, dataset: str = "simulator") -> None:
 
 
 def _tenths(arrays: Arrays) -> None:
-    st.markdown(f"##### {t('notifications.chart.tenths')}")
+    st.markdown(f"### {t('notifications.chart.tenths')}")
     found = arrays["tenths.two_models"]
     labels = [t("notifications.tenth", n=one + 1) for one in range(len(found))]
     below = int((found[:, 2] < 0).sum())
@@ -267,7 +267,7 @@ def _tenths(arrays: Arrays) -> None:
 
 def _groups(told: Told, arrays: Arrays) -> None:
     """Named groups: send, leave alone, or nothing is shown."""
-    st.markdown(f"##### {t('notifications.chart.groups')}")
+    st.markdown(f"### {t('notifications.chart.groups')}")
     dataset = str(told["settings"]["dataset"])
     found = arrays["groups"]
     labels = [t(f"notifications.kind.{one.replace('=', '_')}") for one in campaign.names_of_groups(dataset)]

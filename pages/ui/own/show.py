@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from pages.ui import tables
 from pages.ui.latent import pictures
 from pages.ui.text import number, t
 
@@ -63,6 +64,7 @@ def _columns(facts: Mapping[str, Any]) -> None:
         t("own.becomes_1"): [number(high) for _, _, high in facts["columns"]],
     }
     st.dataframe(table, hide_index=True, key="own_scaling", height=min(260, 38 + 35 * len(facts["columns"])))
+    tables.offer("own_scaling", lambda: tables.of_columns(table))
     if facts["classes"]:
         counts = [f"{name} {train} + {test}" for name, (train, test) in zip(facts["classes"], facts["counts"])]
         st.text(t("own.classes", classes=counts[:20]))

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import errors, questions, text
+from pages.ui import errors, fragments, questions, text
 from pages.ui.pretraining import borders, diagram, show, state
 from pages.ui.pretraining.state import Asked
 from pages.ui.text import duration, t
@@ -30,7 +30,7 @@ FORMULAS = {
 def draw() -> None:
     asked = state.question()
     if asked.view.live and asked.task is not None:
-        st.fragment(_progress, run_every=POLL, key="pretraining_progress")(asked.task)
+        fragments.region(_progress, run_every=POLL, key="pretraining_progress")(asked.task)
     elif asked.view.state == "finished" and asked.task is not None:
         with errors.contained("pretraining.result"):
             _result(asked, asked.task)
@@ -160,5 +160,5 @@ def objective() -> None:
         st.latex(FORMULAS[str(values["layer"])])
         st.caption(t("pretraining.formula_about"))
     with st.expander(t("pretraining.plan"), icon=":material/data_object:"):
-        st.code(diagram.as_code(values), language=None)
+        st.code(diagram.as_code(values), language=None, wrap_lines=True)
         st.caption(t("pretraining.plan_about"))

@@ -86,6 +86,12 @@ def drawn(name: str, usual: str | None) -> dict[str, Any]:
     return {"disabled": locked(name), "help": help_for(name, usual)}
 
 
+def hint(name: str) -> None:
+    """Below a widget whose label, and so its help, is out of sight."""
+    if locked(name):
+        st.caption(f":material/lock: {t('teach.locked_help')}")
+
+
 # ---- the lab ----
 
 

@@ -28,7 +28,7 @@ _PART_OF = {
     **dict.fromkeys(("sparsity_kind", "k", "target"), "sparsity"),
     **dict.fromkeys(("alpha", "steps", "layers", "gaussian_kl", "prediction"), "code"),
 }
-_MORE = {"latent": ("run", "epoch", "classes", "errors")}
+_MORE = {"latent": ("run", "epoch", "classes", "errors"), "deployment": ("run",)}
 """Knobs that a link sets and a lesson does not."""
 _PENALTIES = {"l1": "sparsity", "kl_sparsity": "sparsity", "contraction": "contraction"}
 

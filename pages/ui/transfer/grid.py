@@ -1,12 +1,12 @@
 """The quadrant, drawn: a cell for each size and likeness with the lecture's advice and what was measured; and the adviser."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from pages.ui import text
+from pages.ui import tables, text
 from pages.ui.properties.pick import one_of
 from pages.ui.text import t
 from pages.ui.transfer import figures, state
@@ -24,6 +24,8 @@ def show(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """The table, then one likeness over sizes, then one cell with every strategy; unfinished cells stay empty."""
     accuracy, sizes = arrays["accuracy"], [int(size) for size in arrays["sizes"]]
     _table(told, accuracy, sizes)
+    if np.isfinite(accuracy).all():  # a file that a poll has replaced can no longer be fetched
+        tables.offer("transfer_quadrant", lambda: tables.of_columns(as_columns(accuracy, sizes)))
     likeness = one_of("transfer_likeness", LIKENESSES, lambda name: t(f"transfer.likeness.{name}"), LIKENESSES[0])
     row = LIKENESSES.index(likeness)
     measured = [place for place in range(len(sizes)) if np.isfinite(accuracy[row, place]).all()]
@@ -58,6 +60,20 @@ def _table(told: Mapping[str, Any], accuracy: np.ndarray, sizes: list[int]) -> N
     table = f"<table class='transfer-quadrant'><tr><td></td>{head}</tr>{body}</table>"
     st.html(f"<div class='transfer-scroll' tabindex='0' role='region' aria-label='{t('transfer.part.quadrant')}'>{table}</div>")
     st.caption(t("transfer.quadrant_key", border=quadrant.BORDER))
+
+
+def as_columns(accuracy: np.ndarray, sizes: Sequence[int]) -> dict[str, list[Any]]:
+    """What the table says, a row a cell; accuracies in percent, means over the seeds. accuracy: (L, Z, T, S)."""
+    heads = ("likeness", "size", "lecture", "lecture_accuracy", "best", "best_accuracy", "verdict")
+    rows = []
+    for row, likeness in enumerate(LIKENESSES):
+        for place, size in enumerate(sizes):
+            advice, means = quadrant.advised(size, likeness), 100 * accuracy[row, place].mean(axis=1)
+            found, best = quadrant.cell(accuracy[row, place], advice), int(means.argmax())
+            shares = (float(means[found.advice]), float(means[best]))
+            names = (name_of(advice), name_of(TRANSFERS[best]), t(f"transfer.verdict.{found.verdict}"))
+            rows.append((t(f"transfer.likeness.{likeness}"), size, names[0], shares[0], names[1], shares[1], names[2]))
+    return {t(f"transfer.column.{head}"): list(column) for head, column in zip(heads, zip(*rows))}
 
 
 def _td(accuracy: np.ndarray, size: int, likeness: str) -> str:
@@ -133,17 +149,19 @@ def advice() -> None:
         if found.outside:
             st.markdown(t("transfer.advice_outside", low=int(told["sizes"][0]), high=int(told["sizes"][-1])))
     st.markdown(f"**{t('transfer.advice_cells')}**")
-    lines = [
-        f"| {t('transfer.size_n', n=size)} | {name_of(TRANSFERS[place])} | "
-        + t("properties.spread", mean=100 * one.mean, low=100 * one.low, high=100 * one.high)
-        + " |"
-        for size, place, one in found.rows
-    ]
-    head = f"| {t('transfer.sizes_axis')} | {t('transfer.strategy_head')} | {t('transfer.accuracy_axis')} |\n|---|---|---|"
-    st.markdown("\n".join([head, *lines]))
+    table: dict[str, list[Any]] = {
+        t("transfer.sizes_axis"): [size for size, _, _ in found.rows],
+        t("transfer.strategy_head"): [name_of(TRANSFERS[place]) for _, place, _ in found.rows],
+        t("transfer.accuracy_axis"): [_spread(one) for _, _, one in found.rows],
+    }
+    tables.show(table, "transfer_advice")
     likeness = str(given["likeness"])
     pair = quadrant.Quadrant().similar if likeness == "similar" else quadrant.Quadrant().different
     st.caption(t("transfer.advice_caution", pair=t(f"transfer.pair.{pair}")))
+
+
+def _spread(one: Any) -> str:
+    return t("properties.spread", mean=100 * one.mean, low=100 * one.low, high=100 * one.high)
 
 
 def _why(found: quadrant.Advised) -> str:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.ui import questions, session, text
+from pages.ui import questions, text
 from pages.ui.own import door as own_door
 from pages.ui.own import sets as own_sets
-from pages.ui.text import has, t
+from pages.ui.teaching import locks
+from pages.ui.text import t
 from pages.ui.transfer import race, state
 from replearn_core.catalog import Knob
 from replearn_core.comparisons import pairs, sources
@@ -45,7 +46,7 @@ def turn() -> None:
         _knob(setting)
     if name == "advice":
         return
-    if name == "race" and "layer_rates" in str(state.ADDRESS.values["strategies"]):
+    if name == "race" and "layer_rates" in str(state.ADDRESS.values["strategies"]) and not locks.hidden("factors"):
         _rates()
     questions.button(state.question(), "transfer_run")
     with st.expander(t("controls.more"), icon=":material/tune:"):
@@ -57,6 +58,8 @@ def turn() -> None:
 
 def _knob(name: str) -> None:
     option, address = state.options_of(state.part())[name], state.ADDRESS
+    if locks.hidden(name):
+        return
     if isinstance(option, Choice):
         _choice(name, option)
     elif isinstance(option, Several):
@@ -84,7 +87,7 @@ def _choice(name: str, option: Choice) -> None:
     offered = replace(option, values=(*option.values, *own_sets.beside(option, value)))
     labels = {one: _choice_label(group, one) for one in offered.values}
     state.ADDRESS.choice(name, offered, labels)
-    if option.own:
+    if option.own and not locks.locked(name):
         target = value.partition("_")[2]
         own_door.door("transfer", lambda chosen: state.ADDRESS.take(name, option.own[0] + chosen), target, t("own.hint_transfer"))
     if group == "pair":
@@ -108,34 +111,21 @@ def _about_pair(pair: str) -> None:
 
 
 def _several(name: str, option: Several) -> None:
-    key = KNOB + name
-    st.session_state[key] = str(state.ADDRESS.values[name]).split(",")
+    chosen = str(state.ADDRESS.values[name]).split(",")
+    bound = state.ADDRESS.bound(name, chosen, read=lambda some: ",".join(some or (TRANSFERS[0],)))
     labels = {one: race.name_of(one) for one in option.values}
     st.pills(
         state.ADDRESS.label(name),
         option.values,
         format_func=lambda one: labels.get(one, str(one)),
         selection_mode="multi",
-        key=key,
-        on_change=lambda: state.ADDRESS.take(name, ",".join(session.get(key) or (TRANSFERS[0],))),
-        help=_help(name),
+        **bound,
     )
 
 
 def _numbers(name: str) -> None:
-    key = KNOB + name
-    st.session_state[key] = str(state.ADDRESS.values[name])
-    st.text_input(
-        state.ADDRESS.label(name),
-        key=key,
-        max_chars=100,
-        on_change=lambda: state.ADDRESS.take(name, str(session.get(key)).replace(" ", "")),
-        help=_help(name),
-    )
-
-
-def _help(name: str) -> str | None:
-    return t(f"transfer.help.{name}") if has(f"transfer.help.{name}") else None
+    bound = state.ADDRESS.bound(name, str(state.ADDRESS.values[name]), read=lambda typed: str(typed).replace(" ", ""))
+    st.text_input(state.ADDRESS.label(name), max_chars=100, **bound)
 
 
 # ---- per-layer learning rates ----
@@ -159,19 +149,17 @@ def _rates() -> None:
             _bar(place, value, now)
         even, ruled = ",".join("1" for _ in now), ""
         left, right = st.columns(2)
-        left.button(t("transfer.rates_rule"), key="transfer_rule", on_click=state.ADDRESS.take, args=("factors", ruled))
-        right.button(t("transfer.rates_even"), key="transfer_even", on_click=state.ADDRESS.take, args=("factors", even))
+        off, take = locks.locked("factors"), state.ADDRESS.take
+        left.button(t("transfer.rates_rule"), key="transfer_rule", on_click=take, args=("factors", ruled), disabled=off)
+        right.button(t("transfer.rates_even"), key="transfer_even", on_click=take, args=("factors", even), disabled=off)
 
 
 def _bar(place: int, value: float, now: Sequence[float]) -> None:
-    key = f"{KNOB}factor_{place}"
     label = t("transfer.classifier") if place == len(now) - 1 else t("transfer.layer_n", n=place + 1)
-    st.session_state[key] = round(value, 4)
 
-    def take() -> None:
-        moved = [*now]
-        moved[place] = float(session.get(key))
-        state.ADDRESS.take("factors", ",".join(f"{one:.4g}" for one in moved))
+    def moved(to: float) -> str:
+        return ",".join(f"{one:.4g}" for one in (*now[:place], float(to), *now[place + 1 :]))
 
     stops = tuple(sorted({*FACTORS, round(value, 4)}))
-    st.select_slider(label, stops, format_func=lambda one: f"×{one:.3g}", key=key, on_change=take)
+    bound = state.ADDRESS.bound("factors", round(value, 4), key=f"{KNOB}factor_{place}", read=moved)
+    st.select_slider(label, stops, format_func=lambda one: f"×{one:.3g}", **bound)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import errors, questions, text
+from pages.ui import errors, fragments, questions, text
 from pages.ui.text import duration, t
 from pages.ui.transfer import curves, grid, race, state
 from pages.ui.transfer.state import Asked
@@ -31,7 +31,7 @@ def draw() -> None:
         return
     asked = state.question()
     if asked.view.live and asked.task is not None:
-        st.fragment(_progress, run_every=POLL, key="transfer_progress")(asked.task)
+        fragments.region(_progress, run_every=POLL, key="transfer_progress")(asked.task)
     elif asked.view.state == "finished":
         with errors.contained(f"transfer.{name}"):
             _result(name, asked)
@@ -140,4 +140,4 @@ def _strategies() -> None:
     st.markdown(f"**{t('transfer.strategies_title')}**")
     race.strategies(plan, depth)
     with st.expander(t("transfer.as_data"), icon=":material/data_object:"):
-        st.code(race.as_code(plan), language=None)
+        st.code(race.as_code(plan), language=None, wrap_lines=True)

@@ -19,7 +19,7 @@ View = Literal["images", "features", "activity", "all"]
 MAX_RUNS = 6
 MODULES = (
     *("../shared/wire.js", "../shared/server.js", "../shared/poll.js"),
-    *("../shared/elements.js", "../shared/scales.js", "../shared/pictures.js", "../shared/controls.js"),
+    *("../shared/elements.js", "../shared/paper.js", "../shared/scales.js", "../shared/pictures.js", "../shared/controls.js"),
     *("../shared/saving.js", "../shared/mount.js"),
     *("frames.js", "source.js", "pictures.js", "figures.js", "player.js", "film.js"),
 )

@@ -3,6 +3,7 @@
 import { Controls } from "../shared/controls.js";
 import { element, write } from "../shared/elements.js";
 import { mount } from "../shared/mount.js";
+import { onPaper, printing } from "../shared/paper.js";
 import { SaveButton } from "../shared/saving.js";
 import { coloursOn, say } from "../shared/scales.js";
 import { Activity, COLUMN_GAP, Features, Images, Points } from "./figures.js";
@@ -33,8 +34,9 @@ class FilmPlayer {
     this.controls = new Controls(root, (name, index) => this.#acted(name, index));
     this.saving = new SaveButton(this.controls.root, root);
     this.tooltip = tooltipIn(root);
-    this.resized = new ResizeObserver(() => this.redraw());
+    this.resized = new ResizeObserver(() => printing.on || this.redraw());
     this.resized.observe(root);
+    this.unprinted = onPaper(() => [root], () => this.#draw());
     this.visible = () => this.#each((source, on) => (on && !document.hidden ? source.start() : source.stop()));
     document.addEventListener("visibilitychange", this.visible);
   }
@@ -336,6 +338,7 @@ class FilmPlayer {
     clearTimeout(this.settling);
     cancelAnimationFrame(this.drawing);
     this.resized.disconnect();
+    this.unprinted();
     document.removeEventListener("visibilitychange", this.visible);
   }
 }

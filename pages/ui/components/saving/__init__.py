@@ -7,7 +7,8 @@ import streamlit as st
 from pages.ui.components.shared import joined
 from pages.ui.text import t
 
-_COMPONENT = st.components.v2.component("replearn_saving", html="<div></div>", js=joined(Path(__file__).parent, ("saving.js",)))
+_JS = joined(Path(__file__).parent, ("../shared/paper.js", "saving.js"))
+_COMPONENT = st.components.v2.component("replearn_saving", html="<div></div>", js=_JS)
 
 
 def mount(background: str) -> None:

@@ -1,10 +1,20 @@
-// Plotly's button for saving a figure opens a choice of PNG and SVG; saved figures stand on the page's colour, not on nothing.
+// Plotly's figures as they leave the page. Its button for saving one opens a choice of PNG and SVG; saved figures stand on the
+// page's colour, not on nothing. Printed ones are no wider than the sheet.
+
+import { onPaper, printing } from "../shared/paper.js";
 
 const FORMATS = ["png", "svg"];
+const FITTED = '[data-testid="stPlotlyChart"], [data-testid="stDataFrame"], .transfer-quadrant, .transfer-plan';
 const SCALE = 2; // a PNG has so many pixels for each pixel on the screen
 
 let now = null; // what the server said last
 let menu = null;
+
+/** What was drawn for a dark screen is told to the style sheet of the print, which makes it darker. */
+function darkOnPaper() {
+  const dark = getComputedStyle(document.querySelector(".stApp")).colorScheme === "dark";
+  document.body.classList.toggle("lab-dark-on-paper", printing.on && dark);
+}
 
 function save(figure, format) {
   const { width, height } = figure.getBoundingClientRect();
@@ -68,6 +78,9 @@ function pressed(event) {
 }
 
 export default function ({ data: [data] }) {
-  if (!now) document.addEventListener("click", pressed, true);
+  if (!now) {
+    document.addEventListener("click", pressed, true);
+    onPaper(() => document.querySelectorAll(FITTED), darkOnPaper);
+  }
   now = data;
 }

@@ -1,5 +1,7 @@
 // Numbers to colours, and numbers to words.
 
+import { printing } from "./paper.js";
+
 // From this error of a pixel on, the colour stays the brightest: errors above it are rare once a network has begun to learn, and
 // a scale up to 1 would hide all others. It is the same for all runs and all epochs.
 const LARGE_ERROR = 0.5;
@@ -17,9 +19,10 @@ export function scale(stops) {
 
 const tables = new Map(); // colour tables by page background: a handful, each needed for every drawing
 
-/** The colours of the theme that Streamlit has put on the page. `palette` has a light and a dark half. */
+/** The colours of the theme that Streamlit has put on the page; on paper the light ones. `palette` has a light and a dark half. */
 export function coloursOn(element, palette) {
-  const background = getComputedStyle(element).getPropertyValue("--st-background-color").trim();
+  const shown = getComputedStyle(element).getPropertyValue("--st-background-color").trim();
+  const background = printing.on ? palette.light.background : shown;
   if (!tables.has(background)) tables.set(background, coloursFor(background, palette));
   return tables.get(background);
 }
