@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8501
 BENCH = $(VENV)/bench
-PYTEST = $(VENV)/bin/python -m pytest
+JOBS ?= 2
+PYTEST = $(VENV)/bin/python -m pytest -n $(JOBS)
 
 .PHONY: run test check lint types fast rest bench assets claims space clean
 .DELETE_ON_ERROR:
@@ -23,10 +24,10 @@ types: $(VENV)/.dev
 	$(VENV)/bin/mypy
 
 fast: $(VENV)/.dev
-	$(PYTEST) -m "not browser and not slow"
+	$(PYTEST) --dist worksteal -m "not browser and not slow"
 
-rest: $(VENV)/.dev
-	$(PYTEST) -m "browser or slow"
+rest: $(VENV)/.dev  # a file's tests share a server
+	$(PYTEST) --dist loadfile -m "browser or slow"
 
 bench: $(BENCH)/.ready  ## the tables that README quotes; REPLEARN_DATA names the real data
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(BENCH)/bin/python benchmarks/loop.py

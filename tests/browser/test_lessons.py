@@ -85,7 +85,9 @@ def test_a_result_that_is_there_already_stays_covered_until_the_guess_and_what_t
     expect(chart).to_be_visible()
     expect(answer).to_be_hidden()  # it also says how the second step comes out
     page.locator(".st-key-guide_next a:visible").click()
-    page.locator(".st-key-guide").get_by_text(lessons("en")["causes"].steps[1].ask.labels["higher"]).click()
+    second = lessons("en")["causes"].steps[1]
+    expect(page.locator(".st-key-guide").get_by_role("heading", name=second.title)).to_be_visible()
+    page.locator(".st-key-guide [data-testid=stRadioOption]").get_by_text(second.ask.labels["higher"]).click()
     page.locator(".st-key-guide_go button").click()
     expect(answer).to_be_visible()
 
