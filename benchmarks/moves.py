@@ -96,8 +96,11 @@ def lesson(page: Page) -> list[float]:
     page.goto(f"{ADDRESS}/autoencoder?lang=en&lesson={LESSON}&step=1&{knobs}")
     page.locator(".st-key-guide").get_by_role("heading", name=one.steps[0].title).wait_for()
     resting(page)
-    forward = page.locator(":is(.st-key-guide_next, .st-key-guide_skip) a:visible")
-    return [seen(page, forward, ".st-key-guide :is(h2, h3)", step.title) for step in one.steps[1:]]
+    forward = ":is(.st-key-guide_next, .st-key-guide_skip) a:visible"
+    return [
+        seen(page, page.locator(f'{forward}[href*="step={n}"]'), ".st-key-guide :is(h2, h3)", step.title)
+        for n, step in enumerate(one.steps[1:], 2)
+    ]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Catalogue → widgets. Every widget shows the draft and writes to it; `draft.py` decides what is valid. Called by the lab."""
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -7,7 +9,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from pages.ui import draft, session, text
+from pages.ui import address_bar, draft, session, text
 from pages.ui.own import door as own_door
 from pages.ui.own import sets as own_sets
 from pages.ui.teaching import locks, teach
@@ -17,6 +19,7 @@ from replearn_core.cost import too_costly
 from replearn_core.experiment import INFERRED_CODES, Experiment, Problem
 
 OTHERS = tuple(name for name in catalog.VARIANTS if name not in draft.LECTURE)
+SET = "knobs.set"  # widget key → (value before, when), of knobs that we set and not the visitor
 SPARSITIES = ("l1", "kl_sparsity", "k_sparse")
 _LETTERS = dict(zip((r"\alpha", r"\beta", r"\gamma", r"\eta", r"\lambda", r"\nu", r"\rho", r"\sigma"), "αβγηλνρσ", strict=True))
 _ONE_TWO_FIVE = tuple(float(f"{digit}e{power}") for power in range(-6, 3) for digit in (1, 2, 5))
@@ -111,7 +114,7 @@ def _cards(field: str, names: Sequence[str], chosen: str) -> None:
     if locks.hidden("variant"):
         return
     key = session.KNOB + field
-    st.session_state[key] = chosen if chosen in names else None
+    _show(key, chosen if chosen in names else None)
     labels = {name: t(f"variant.{name}.name") for name in names}
     st.radio(
         t("knob.variant.name"),
@@ -130,7 +133,7 @@ def _cards(field: str, names: Sequence[str], chosen: str) -> None:
 
 def _take_variant(key: str) -> None:
     name = session.get(key)
-    if name is not None and _free("variant"):
+    if name is not None and not _late(key) and _free("variant"):
         draft.take_variant(name)
 
 
@@ -307,7 +310,7 @@ def _help(field: str, usual: str | None) -> str | None:
 
 def _take(field: str, take: Callable[[Any], None] | None) -> None:
     value = session.get(session.KNOB + field)
-    if value is None or not _free(field):
+    if value is None or _late(session.KNOB + field) or not _free(field):
         return  # an emptied field keeps the number it had
     if take:
         take(value)
@@ -317,7 +320,21 @@ def _take(field: str, take: Callable[[Any], None] | None) -> None:
 
 def _put(field: str, value: Any) -> None:
     """Show the draft's value; assigned even when it is the same, or a browser keeps a list's label in the language it had."""
-    st.session_state[session.KNOB + field] = value
+    _show(session.KNOB + field, value)
+
+
+def _show(key: str, value: Any) -> None:
+    before = session.get(key, value)
+    if before != value:
+        session.put(SET, {**session.get(SET, {}), key: (before, time.monotonic())})
+    st.session_state[key] = value
+
+
+def _late(key: str) -> bool:
+    """Whether a widget says again what it said before we set it: a poll that was on its way brings all knobs as the browser had
+    them, and Streamlit takes that for a visitor's hand."""
+    before, when = session.get(SET, {}).get(key, (None, -math.inf))
+    return session.get(key) == before and time.monotonic() - when < address_bar.STALE
 
 
 def _label(field: str, symbol: str = "") -> str:

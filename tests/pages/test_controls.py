@@ -94,6 +94,16 @@ def test_a_value_that_no_widget_offered_is_refused_and_told(state):
     assert Experiment.from_values(draft.fields()) == draft.FIRST
 
 
+@pytest.mark.parametrize(("stale", "kept"), [(100.0, 7), (0.0, 3)])
+def test_what_a_knob_said_before_we_set_it_is_a_poll_that_was_on_its_way_and_later_the_visitors_hand(monkeypatch, stale, kept):
+    monkeypatch.setattr("pages.ui.address_bar.STALE", stale)
+    app = lab(seed="3")
+    app.session_state[session.DRAFT] = app.session_state[session.DRAFT] | {"seed": 7}  # as "New seed" and a lesson's step do
+    app.run()
+    app.number_input(key="knob.seed").set_value(3).run()
+    assert session_experiment(app).seed == kept and app.number_input(key="knob.seed").value == kept
+
+
 def test_hidden_layers_are_typed_with_commas_of_either_kind_and_nonsense_is_refused():
     app = lab()
     app.text_input(key="knob.hidden").set_value("64，32").run()
