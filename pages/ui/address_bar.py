@@ -13,6 +13,8 @@ REPLACED = "address.replaced"  # (page, address before the last write, own param
 PAGE = "address.page"
 STALE = 1.5  # seconds in which a run may still bring the address that we have just replaced; later it is the visitor's way back
 ARRIVED = "address.arrived"  # the session's key of what `arrive` noted
+LAST = "address.last"  # the whole address, as the last run of the whole script found it or `write` left it
+SWITCHED = ("lang", "show", "room")  # what a press may have just changed
 
 
 def own() -> dict[str, list[str]]:
@@ -34,6 +36,7 @@ def arrive(page: str) -> None:
     """Note the page and what the frame's parameters are; the entry script calls this at each of its runs."""
     session.put(PAGE, page)
     session.put(ARRIVED, {key: st.query_params[key] for key in CARRIED if key in st.query_params})
+    session.put(LAST, _all())
 
 
 def carried() -> dict[str, str]:
@@ -42,9 +45,20 @@ def carried() -> dict[str, str]:
     return dict(session.get(ARRIVED, {}))
 
 
+def keep() -> None:
+    """Make the address what it was. A fragment that draws the whole page may have been on its way when a link was followed."""
+    now, last = _all(), session.get(LAST)
+    if last is None:
+        return
+    wanted = {key: last[key] for key in last if key not in SWITCHED} | {key: now[key] for key in SWITCHED if key in now}
+    if wanted != now:
+        st.query_params.from_dict(wanted)
+
+
 def write(parameters: Mapping[str, str]) -> None:
     """Make these the page's own parameters; no rerun follows from it."""
     wanted = dict(parameters) | carried()
     if wanted != {key: st.query_params[key] for key in st.query_params}:
         session.put(REPLACED, (session.get(PAGE), _all(), {key: [value] for key, value in parameters.items()}, time.monotonic()))
         st.query_params.from_dict(wanted)
+        session.put(LAST, _all())

@@ -7,6 +7,8 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.ui import address_bar
+
 
 def region(draw: Callable[..., None], *, key: str, run_every: float | None = None) -> Callable[..., None]:
     """`draw` as a fragment, every so many seconds and at a touch of its own widgets.
@@ -19,6 +21,7 @@ def region(draw: Callable[..., None], *, key: str, run_every: float | None = Non
     @wraps(draw)
     def guarded(*arguments: Any) -> None:
         if touched_elsewhere():
+            address_bar.keep()
             st.rerun()
         draw(*arguments)
 

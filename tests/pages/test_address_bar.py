@@ -45,3 +45,22 @@ def test_another_link_and_another_page_are_never_taken_for_the_address_before(mo
     app = opened("1")
     app.query_params["seed"], app.session_state["page"] = "1", "latent"
     assert app.run().text[0].value == "{'seed': ['1']}"
+
+
+def late_fragment() -> None:
+    """A whole run, then a fragment that brings the address of before."""
+    import streamlit as st
+
+    from pages.ui import address_bar
+
+    address_bar.arrive("lab")
+    address_bar.write({"seed": "2"})
+    st.query_params.from_dict({"seed": "1", "lang": "zh-TW", "step": "1"})
+    address_bar.keep()
+
+
+def test_a_fragment_that_draws_the_whole_page_keeps_the_address_but_for_what_a_press_has_just_switched():
+    app = AppTest.from_function(late_fragment)
+    app.query_params.update({"seed": "1", "lang": "en", "step": "2"})
+    app.run()
+    assert not app.exception and dict(app.query_params) == {"seed": "2", "step": "2", "lang": "zh-TW"}
