@@ -46,7 +46,7 @@ def carried() -> dict[str, str]:
 
 
 def keep() -> None:
-    """Make the address what it was. A fragment that draws the whole page may have been on its way when a link was followed."""
+    """Make the address what the page has made it: a fragment may have been on its way when a link was followed."""
     now, last = _all(), session.get(LAST)
     if last is None:
         return

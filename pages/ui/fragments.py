@@ -15,21 +15,29 @@ def region(draw: Callable[..., None], *, key: str, run_every: float | None = Non
 
     The browser sends what happens at one moment as one message, and where one of two widgets stands in a fragment, Streamlit
     draws that fragment alone: a press on a button elsewhere is obeyed, yet the page goes on showing how it was before. So a
-    fragment that was started together with another part's widget draws the whole page anew.
+    fragment that was started together with another part's widget draws the whole page anew. And one that was on its way when a
+    link was followed brings the address of before: it keeps the one that the page has now.
     """
 
     @wraps(draw)
     def guarded(*arguments: Any) -> None:
-        if touched_elsewhere():
+        if alone():
             address_bar.keep()
-            st.rerun()
+            if touched_elsewhere():
+                st.rerun()
         draw(*arguments)
 
     return st.fragment(guarded, run_every=run_every, key=key)
 
 
+def alone() -> bool:
+    """Whether this is a run of fragments, without the page around them."""
+    ctx = get_script_run_ctx()
+    return ctx is not None and bool(ctx.fragment_ids_this_run)
+
+
 def touched_elsewhere() -> bool:
-    """Whether this is a run of fragments alone, and brought a change of a widget that stands in none of them.
+    """Whether a run of fragments brought a change of a widget that stands in none of them.
 
     Streamlit does not say so; this reads what its session keeps, as 1.67 keeps it (a browser test holds that).
     """
