@@ -35,7 +35,7 @@ class Samples:
         return self.kept.shape[1]
 
     def __getitem__(self, rows: Tensor | slice) -> Tensor:
-        chosen = self.kept[rows]
+        chosen = taken(self.kept, rows)
         if chosen.dtype != torch.uint8:
             return chosen
         return chosen.to(torch.float32).mul_(self.scale).clamp_(0.0, 1.0)  # as datasets.dataset.unit_range, bit for bit
@@ -52,6 +52,11 @@ class Samples:
         return (total / len(self)).to(torch.float32)
 
 
+def taken(x: Tensor, rows: Tensor | slice) -> Tensor:
+    """Rows of x. For indices `index_select`: the same numbers as `x[rows]`, 3 to 20 times faster (docs/decisions.md)."""
+    return x[rows] if isinstance(rows, slice) else x.index_select(0, rows)
+
+
 def flat(images: np.ndarray, device: torch.device) -> Tensor:
     """(N, D) on the device. On the CPU it shares the data set's memory, which is read only, and nothing here writes to it."""
     with warnings.catch_warnings():
@@ -64,4 +69,4 @@ def batches(x: Samples | Tensor, order: Tensor, size: int) -> Iterator[Tensor]:
     width = x.width if isinstance(x, Samples) else x.shape[1]
     at_once = max(1, GATHERED // (4 * width * size))
     for block in order.split(size * at_once):
-        yield from x[block].split(size)
+        yield from (x[block] if isinstance(x, Samples) else taken(x, block)).split(size)

@@ -20,6 +20,8 @@ from replearn_core.experiment import INFERRED_CODES, Experiment, Problem
 
 OTHERS = tuple(name for name in catalog.VARIANTS if name not in draft.LECTURE)
 SET = "knobs.set"  # widget key → (value before, when), of knobs that we set and not the visitor
+MORE = "more_knobs"  # whether the rest is unfolded
+FOLDED = ("hidden", "activation", "code", "network", "tied", "reconstruction", "strategy", "batch_size", "train_size")
 SPARSITIES = ("l1", "kl_sparsity", "k_sparse")
 _LETTERS = dict(zip((r"\alpha", r"\beta", r"\gamma", r"\eta", r"\lambda", r"\nu", r"\rho", r"\sigma"), "αβγηλνρσ", strict=True))
 _ONE_TWO_FIVE = tuple(float(f"{digit}e{power}") for power in range(-6, 3) for digit in (1, 2, 5))
@@ -51,8 +53,11 @@ def choose_other_variant() -> None:
     chosen = draft.variant()
     if locks.hidden("variant"):
         return
-    with st.expander(t("controls.more_variants"), expanded=chosen in OTHERS):
-        _cards("variant_other", OTHERS, chosen)
+    among = chosen in OTHERS  # of its own key then: a link to one of them unfolds it, and a lecture's card folds it again
+    box = st.expander(t("controls.more_variants"), expanded=among, key=f"more_variants_{among}", on_change="rerun")
+    if box.open:
+        with box:
+            _cards("variant_other", OTHERS, chosen)
 
 
 def turn_basic() -> None:
@@ -79,9 +84,12 @@ def turn_terms() -> None:
 
 
 def turn_more() -> None:
-    """The rest, folded."""
+    """The rest, folded, and drawn when somebody looks: each widget costs the browser time whenever the page is drawn."""
     now = draft.fields()
-    with st.expander(t("controls.more"), icon=":material/tune:"):
+    box = st.expander(t("controls.more"), icon=":material/tune:", key=MORE, on_change="rerun")
+    if not box.open:
+        return
+    with box:
         _layers(now["hidden"])
         _entry("activation", catalog.ACTIVATIONS)
         _entry("code", tuple(catalog.CODES))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pages.ui import draft, runs, session
+from pages.ui import controls, draft, runs, session
 from replearn_core import catalog
 from replearn_core.engine import RunView
 from replearn_core.experiment import Experiment, Problem
@@ -22,13 +22,29 @@ def lab(**query):
     return opened("autoencoder", lang="en", **query)
 
 
+def unfolded(fold: str = controls.MORE, **query):
+    app = lab(**query)
+    app.session_state[fold] = True
+    return app.run()
+
+
 @pytest.mark.parametrize("name", catalog.VARIANTS)
 def test_choosing_a_card_sets_the_variants_preset(name):
-    app = lab()
+    app = unfolded("more_variants_False")
     key = "knob.variant" if catalog.VARIANTS[name].lecture else "knob.variant_other"
     app.radio(key=key).set_value(name).run()
     assert not app.error and app.query_params["variant"] == name
     assert session_experiment(app) == preset("digits", name)
+
+
+def test_what_is_folded_is_drawn_once_it_is_unfolded_and_a_link_to_a_variant_beyond_the_lecture_unfolds_it():
+    drawn = [one.key for kind in ("selectbox", "toggle", "number_input", "text_input") for one in lab().get(kind)]
+    assert not {session.KNOB + name for name in controls.FOLDED} & set(drawn)
+    app = unfolded()
+    drawn = [one.key for kind in ("selectbox", "toggle", "number_input", "text_input") for one in app.get(kind)]
+    assert {session.KNOB + name for name in controls.FOLDED} <= set(drawn)
+    assert [one.key for one in app.radio if one.key == "knob.variant_other"] == []
+    assert lab(variant="vae").radio(key="knob.variant_other").value == "vae"
 
 
 def session_experiment(app) -> Experiment:
@@ -75,7 +91,7 @@ def test_each_kind_of_sparsity_can_be_chosen_and_given_up(kind):
 
 
 def test_knobs_that_clash_are_explained_train_is_off_and_the_session_is_unharmed():
-    app = lab(variant="sparse")
+    app = unfolded(variant="sparse")
     app.selectbox(key="knob.code").set_value("relu").run()
     assert app.button(key="train").disabled and not app.error
     assert [line for line in app.text if "KL sparsity" in line.value]
@@ -105,7 +121,7 @@ def test_what_a_knob_said_before_we_set_it_is_a_poll_that_was_on_its_way_and_lat
 
 
 def test_hidden_layers_are_typed_with_commas_of_either_kind_and_nonsense_is_refused():
-    app = lab()
+    app = unfolded()
     app.text_input(key="knob.hidden").set_value("64，32").run()
     assert session_experiment(app).hidden == (64, 32)
     app.text_input(key="knob.hidden").set_value("64, many").run()

@@ -5,7 +5,7 @@ from collections.abc import Container, Sequence
 
 import streamlit as st
 
-from pages.ui import palette
+from pages.ui import controls, palette
 from pages.ui.evidence import told
 from pages.ui.lessons import views
 from pages.ui.lessons.lesson import Ask, Lesson, Step
@@ -24,7 +24,7 @@ def style(lesson: Lesson, n: int, guessed: Container[int], asking: bool, covered
     a result that is there already; what a later step asks stays out of sight until that one's guess. guessed: steps."""
     step = lesson.steps[n - 1]
     later = [one for at, one in enumerate(lesson.steps[n:], n + 1) if one.ask and at not in guessed and _alike(step, one)]
-    rules = [rule for name in step.highlight for rule in _pointed(views.selector(step.view, name, step.knobs))]
+    rules = [rule for name in step.highlight for rule in _pointed(step, name)]
     if step.view == "evidence" and step.ask:
         rules += _evidence(claim(step.ask), later)
     elif later and not asking:
@@ -48,10 +48,13 @@ def _alike(step: Step, other: Step) -> bool:
     return same and step.view != "autoencoder"  # the lab has numbers of the run only, and each step asks for one of them
 
 
-def _pointed(selector: str) -> Sequence[str]:
-    """The knob; where it is folded away, what unfolds it."""
+def _pointed(step: Step, name: str) -> Sequence[str]:
+    """The knob; where it is folded away, what unfolds it. The lab draws folded knobs only once they are unfolded."""
     line = "{ outline: 2px solid var(--lab-accent); outline-offset: 2px; border-radius: 8px }"
-    return f"{selector} {line}", f"details:not([open]):has({selector}) {line}"
+    knob = views.selector(step.view, name, step.knobs)
+    undrawn = step.view == "autoencoder" and name in controls.FOLDED
+    fold = f".st-key-{controls.MORE} details:not([open])" if undrawn else f"details:not([open]):has({knob})"
+    return f"{knob} {line}", f"{fold} {line}"
 
 
 def _evidence(asked: str, later: Sequence[Step]) -> list[str]:
