@@ -118,6 +118,7 @@ def look(chromium, server, axe):
         drawn_for(page, APPEARANCE[lang])
         page.evaluate(UNFOLD)
         page.wait_for_timeout(400)  # what is lazy asks the server for what it holds
+        settled(page)
         found = axe(page)
         page.set_viewport_size(PHONE)
         page.wait_for_timeout(400)  # the page lays itself out, and charts follow

@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import text
+from pages.ui import controls, session, text
 from pages.ui.menu import GROUPS
 from replearn_core import catalog, papers
 from tests import pseudo
@@ -30,6 +30,7 @@ NAMES = {
 KINDS = (catalog.CODES, catalog.CORRUPTIONS, catalog.PENALTIES, catalog.VARIANTS)
 PAPERS = {one.paper for kind in KINDS for one in kind.values()} | {table.source for table in papers.TABLES.values()}
 CITED = {text.spaced(paper) for paper in PAPERS if paper}
+FOLDS = (controls.MORE, "more_variants_False", session.TAKEHOME, session.SOURCE)  # drawn only once somebody unfolds them
 WORD = re.compile(r"[A-Za-z]{2,}")
 NO_WORDS = re.compile(
     r"\$\$.*?\$\$|\$[^$]*\$|```.*?```|`[^`]*`|\]\([^)]*\)|:\w+(?:/\w+)?:|:gray\[[^\]]*\]|https?://\S+|<style>.*?</style>|<[^>]*>|\b[0-9a-f]{6,}\b",
@@ -50,6 +51,8 @@ def made(tmp_path_factory):
 def opened(page: str) -> AppTest:
     app = AppTest.from_file(str(ENTRY), default_timeout=60)
     app.query_params["lang"] = pseudo.LANG
+    for fold in FOLDS:
+        app.session_state[fold] = True
     app.run()
     if page != "home":
         app.switch_page(f"../{page}.py")
