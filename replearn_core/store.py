@@ -6,6 +6,7 @@ that REPLEARN_DATABASE names, several servers share one store (neighbours.py).
 
 import errno
 import logging
+import math
 import os
 import re
 import threading
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from replearn_core.answers import Answers
 from replearn_core.events import Event
 from replearn_core.experiment import RUN_ID_PATTERN, Experiment, Problem
-from replearn_core.folder import Damaged, Run, read_run, read_state, write_run, write_state
+from replearn_core.folder import BROUGHT, Damaged, Run, read_run, read_state, write_run, write_state
 from replearn_core.kept import INTERRUPTED, Kept, as_text, kept_of, row_of
 from replearn_core.places import ASSETS
 from replearn_core.storage import Storage, default_url
 
 if TYPE_CHECKING:  # workers import this module with the engine, and never the database's
+    import sqlalchemy as sql
+
     from replearn_core.index import Index, Row
     from replearn_core.neighbours import Neighbours
 
@@ -52,8 +55,9 @@ class Store:
     """All runs of one server, or of several that share a database. Safe to call from any thread.
 
     where: a folder, or a URL as `Storage` takes it; REPLEARN_STORE without one. quota: bytes; beyond them the least recently used
-    finished runs go, but never one that a kept continuation needs. shipped: a folder of runs that come with the app; they are
-    only read. database: as `database.connect` takes it; REPLEARN_DATABASE without one.
+    finished runs go, but never one that a kept continuation needs. shipped: a folder of runs, and of answers to questions
+    about them, that come with the app; they are only read. database: as `database.connect` takes it; without one
+    REPLEARN_DATABASE.
     """
 
     def __init__(
@@ -66,16 +70,17 @@ class Store:
     ):
         self.storage = Storage(where or default_url())
         self.quota = quota if quota is not None else int(os.environ.get("REPLEARN_STORE_MB") or 2048) * 2**20
-        self._answers = Answers(self.storage)
+        self._answers = Answers(self.storage, shipped / "answers" if shipped else None)
         self._lock = threading.RLock()
         self._used: dict[str, float] = {}
         self._evicted = 0.0
         self._held: Any = None
         self._neighbours: Neighbours | None = None
         self._shipped = {name: Storage(shipped / name) for name in _run_folders(Storage(shipped))} if shipped else {}
-        self._taken, self._index = self._open(database or os.environ.get("REPLEARN_DATABASE") or None)
-        if self._taken is None and self._neighbours is None:
-            self._index.interrupt(INTERRUPTED)  # what was queued or running when the last server ended, not for ever
+        self._closed = False
+        self._database = database or os.environ.get("REPLEARN_DATABASE") or None
+        self._name = uuid.uuid4().hex
+        self._taken, self._index = self._opened(*self._reached())
 
     @property
     def root(self) -> Path:
@@ -96,7 +101,27 @@ class Store:
         """The servers that share this store; None where one has it for itself."""
         return self._neighbours
 
+    def try_again(self) -> bool:
+        """Take a store that could not be had at the start: the server before this one has ended, or the disk is there again.
+
+        Returns whether it is had now. May read every run folder, so call it in a thread.
+        """
+        with self._lock:
+            if self._taken is None or self._closed:
+                return self._taken is None
+            if self._held is not None:
+                self._held.close()
+                self._held = None
+            problem, engine = self._reached()
+            if problem is not None:
+                engine.dispose()
+                return False
+            self._index.close()  # first: SQLite would share what a reader of this file has open
+            self._taken, self._index = self._opened(None, engine)
+            return self._taken is None
+
     def close(self) -> None:
+        self._closed = True
         if self._neighbours is not None:
             self._neighbours.close()
         with self._lock:
@@ -149,8 +174,19 @@ class Store:
             with suppress(StoreUnavailable):  # a note that would have been useful, no more
                 self.mark(run_id, "damaged", error.problem)
             raise
-        self._touch(run_id)
+        self.touch(run_id)
         return run
+
+    def touch(self, run_id: str) -> None:
+        """Note that a run was looked at, once a minute at most: the least recently used make room."""
+        now = time.monotonic()
+        if now - self._used.get(run_id, -math.inf) < 60 or self.problem is not None:
+            return
+        if len(self._used) > 10_000:
+            self._used.clear()
+        self._used[run_id] = now
+        with suppress(StoreUnavailable), self._writing():
+            self._index.change(run_id, used=time.time())
 
     def state(self, run_id: str, epoch: int | None = None) -> tuple[bytes, bytes, int] | None:
         """(weights, optimiser, epoch); see `read_state`. Raises Damaged."""
@@ -171,7 +207,10 @@ class Store:
             self.storage.write(f"{experiment.id}/experiment.json", text.encode(), durable=False)
             parent = experiment.continues[0] if experiment.continues else None
             row = Row(experiment.id, "queued", text, parent, now, now, len(text), 0, None, None, 1, self._server())
-            return self._index.claim(row)
+            tried = self._index.claim(row)
+            if tried:
+                self.storage.remove(f"{experiment.id}/{BROUGHT}")  # from now on it is one that was trained here
+            return tried
 
     def mark(self, run_id: str, state: str, problem: Problem | None = None) -> None:
         """Change a run's state, and nothing else of it. One that another server has taken over meanwhile stays as it is."""
@@ -195,15 +234,42 @@ class Store:
         run_id = experiment.id
         with self._saying():  # without the lock: compressing and syncing take a while, and pages read the index meanwhile
             write_run(self.storage.below(run_id), experiment, events, weights, optimizer, metrics)
+        seconds = next((event.seconds for event in reversed(events) if hasattr(event, "seconds")), None)
+        return self._ended(run_id, state, len(events), seconds, problem)
+
+    def take_in(
+        self, experiment: Experiment, files: Mapping[str, bytes], mark: bytes, state: str, count: int, seconds: float | None
+    ) -> bool:
+        """Keep a run that was trained elsewhere, its files as they are; `bundle` has checked them. Raises StoreUnavailable.
+
+        False where another server works on it, has ended it well, or has deleted it meanwhile. A run that does not get here whole
+        is interrupted, and one that does has its mark from the beginning.
+        """
+        run_id = experiment.id
+        if self.enter(experiment) is None:
+            return False
+        try:
+            with self._saying():
+                self.storage.write(f"{run_id}/{BROUGHT}", mark)
+                for name in sorted(files, key=lambda name: name == "events.jsonl"):  # last: see `write_run`
+                    self.storage.write(f"{run_id}/{name}", files[name])
+            return self._ended(run_id, state, count, seconds, None)
+        except Exception as error:
+            with suppress(StoreUnavailable):
+                self.mark(run_id, "interrupted", getattr(error, "problem", self._failed()))
+            raise
+
+    def _ended(self, run_id: str, state: str, count: int, seconds: float | None, problem: Problem | None) -> bool:
+        """The files are there: the index says so, and room is made. False where the run was deleted while it ran."""
+        with self._saying():
             size = self._bytes(run_id)
         with self._writing():
-            seconds = next((event.seconds for event in reversed(events) if hasattr(event, "seconds")), None)
             self._index.change(
                 run_id,
                 server=None if state in ("finished", "diverged") else self._server(),
                 state=state,
                 bytes=size,
-                count=len(events),
+                count=count,
                 seconds=seconds,
                 used=time.time(),
                 problem=as_text(problem),
@@ -217,9 +283,13 @@ class Store:
             return True
 
     def keep_state(self, run_id: str, weights: bytes, optimizer: bytes, epoch: int) -> None:
-        """Keep the state of an earlier epoch for a continuation."""
+        """Keep the state of an earlier epoch for a continuation. Of a run that was deleted meanwhile nothing is left."""
         with self._saying():
             write_state(self.storage.below(run_id), weights, optimizer, epoch)
+            size = self._bytes(run_id)
+        with self._writing():
+            if not self._index.change(run_id, bytes=size):
+                self.storage.remove(run_id)
 
     def pin_state(self, run_id: str, epoch: int) -> bool:
         """Whether the state after `epoch` epochs is kept; from now on it also outlives a re-run of its run. Raises Damaged."""
@@ -243,6 +313,10 @@ class Store:
     def read_task(self, task_id: str) -> bytes | None:
         """A task's answer as it was written, or None."""
         return self._answers.read(task_id, used=self.problem is None)
+
+    def has_task(self, task_id: str) -> bool:
+        """Whether an answer that was here once still is."""
+        return self._answers.there(task_id)
 
     def write_task(self, task_id: str, answer: bytes) -> None:
         """Keep an answer, then make room where the quota is passed. Raises StoreUnavailable."""
@@ -291,11 +365,11 @@ class Store:
         try:
             yield
         except SQLAlchemyError as error:
-            full = "full" in str(error)
-            if self._neighbours is not None and not full:
+            if self._neighbours is not None and not _is_full(error):
                 self._neighbours.lose(error)
                 raise StoreUnavailable(self.problem or self._failed()) from None
-            raise StoreUnavailable(Problem("problem.store_full", "", self._path()) if full else self._failed()) from None
+            full = Problem("problem.store_full", "", self._path())
+            raise StoreUnavailable(full if _is_full(error) else self._failed()) from None
         except OSError as error:
             log.error("cannot write to the store %s: %s", self.storage, error)
             raise StoreUnavailable(_disk_problem(error, self._path())) from None
@@ -324,21 +398,38 @@ class Store:
     def _server(self) -> str:
         return self._neighbours.server if self._neighbours is not None else self._name
 
-    def _open(self, url: str | None) -> tuple[Problem | None, "Index"]:
-        """(why nothing can be written, the index). Raises ValueError for a storage without a database."""
-        from replearn_core import database, index
+    def _reached(self) -> "tuple[Problem | None, sql.Engine]":
+        """(why nothing can be written, the database of the index). Raises ValueError for a storage without a database."""
+        from replearn_core import database
 
-        engine = database.connect(url, self.storage.folder)
-        file, self._name = database.file_of(engine), uuid.uuid4().hex
-        problem = self._take(file.parent if file else self.storage.folder, exclusive=file is not None)
+        engine = database.connect(self._database, self.storage.folder)
+        file = database.file_of(engine)
+        return self._take(file.parent if file else self.storage.folder, exclusive=file is not None), engine
+
+    def _opened(self, problem: Problem | None, engine: "sql.Engine") -> "tuple[Problem | None, Index]":
+        """(why nothing can be written, the index). What was queued or running when the last server ended is so no more."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from replearn_core import database, index
+        from replearn_core.neighbours import Neighbours
+
+        file = database.file_of(engine)
         if file is None:
             shared = index.Index(engine)
             if problem is None:
-                from replearn_core.neighbours import Neighbours
-
                 self._neighbours = Neighbours(shared, lambda: shared.prepare(self._rows), INTERRUPTED)
             return problem, shared
-        return problem, index.opened(engine, self._rows) if problem is None else index.readable(file, self._rows)
+        try:
+            if problem is None:
+                own = index.opened(engine, self._rows)
+                own.interrupt(INTERRUPTED)
+                with suppress(OSError):
+                    self.storage.tidy()
+                return None, own
+        except SQLAlchemyError as error:
+            log.error("the index %s cannot be written: %s", file, error)
+            problem = Problem("problem.store_full", "", self._path()) if _is_full(error) else self._failed()
+        return problem, index.readable(file, self._rows)
 
     def _take(self, folder: Path | None, exclusive: bool) -> Problem | None:
         """Make the folder and, for a server alone, take its lock. Returns why that is not possible."""
@@ -373,18 +464,6 @@ class Store:
         except OSError as error:
             return row_of(run_id, folder) if error.errno == errno.EFBIG else None
 
-    def _touch(self, run_id: str) -> None:
-        """Note that a run was looked at, once a minute at most."""
-        now = time.time()
-        if now - self._used.get(run_id, 0.0) < 60 or self.problem is not None:
-            return
-        self._used[run_id] = now
-        if len(self._used) > 10_000:
-            self._used.clear()
-
-        with suppress(StoreUnavailable), self._writing():
-            self._index.change(run_id, used=now)
-
     def _evict(self, newest: str = "") -> None:
         """Take out the least recently used until the quota holds: answers first, but not the newest, and then runs."""
         if self.storage.folder is None and time.monotonic() - self._evicted < 60:
@@ -393,10 +472,10 @@ class Store:
         size = self._answers.shrink(self.quota - self._index.total(), newest)
         while self._index.total() + size > self.quota:
             run_id = self._index.coldest()
-            if run_id is None:
-                return
+            if run_id is None or not self._index.remove(run_id, still_free=True):
+                return  # another server has begun it again, or goes on from it
             log.info("run %s makes room", run_id)
-            self.delete(run_id)
+            self.storage.remove(run_id)
 
     def _bytes(self, run_id: str) -> int:
         return sum(file.bytes for file in self.storage.names(run_id))
@@ -416,6 +495,11 @@ def _run_folders(storage: Storage) -> list[str]:
         return [name for name in storage.folders() if re.fullmatch(RUN_ID_PATTERN, name)]
     except OSError:
         return []
+
+
+def _is_full(error: Exception) -> bool:
+    """By the database's own words: those of the statement that failed are anybody's."""
+    return "full" in str(getattr(error, "orig", ""))
 
 
 def _disk_problem(error: OSError, numbers: Mapping[str, Any]) -> Problem:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from replearn_core.engine import RunView
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-PICTURES = Path(__file__).resolve().parents[2] / "assets" / "home"
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+PICTURES, FONTS = ASSETS / "home", ASSETS / "fonts" / "interface"
 MEMORY = 24 * 2**20  # bytes of encoded films; thirty viewers of one run cost one encoding
 MAX_SINCE = 1_000_000
 
@@ -148,10 +149,19 @@ def _bytes(content: bytes | None, otherwise: str = "missing", kind: str = "appli
 
 async def picture(request: Request) -> Response:
     """GET /api/pictures/{page}.webp: the home page's strip of moving pictures."""
-    name = request.path_params["name"]
-    if name not in {path.name for path in PICTURES.glob("*.webp")}:
+    return _file(PICTURES, request.path_params["name"], 3600)
+
+
+async def font(request: Request) -> Response:
+    """GET /api/fonts/{name}.woff2: a part of the interface's font, as `.streamlit/config.toml` names it."""
+    return _file(FONTS, request.path_params["name"], 7 * 86400)
+
+
+def _file(folder: Path, name: str, seconds: int) -> Response:
+    """A file of this folder by its name, which browsers keep for so long."""
+    if name not in {path.name for path in folder.iterdir()}:
         return _bytes(None)
-    return FileResponse(PICTURES / name, headers={"Cache-Control": "public, max-age=3600"})
+    return FileResponse(folder / name, headers={"Cache-Control": f"public, max-age={seconds}"})
 
 
 async def short(request: Request) -> Response:
@@ -179,6 +189,7 @@ ROUTES = [
     Route(BASE + "/api/runs/{run_id}/experiment", experiment),
     Route(BASE + "/api/tasks/{task_id}/result", result),
     Route(BASE + "/api/pictures/{name}", picture),
+    Route(BASE + "/api/fonts/{name}", font),
     Route(BASE + "/s/{code}", short),
     Route(BASE + "/healthz", health),
 ]

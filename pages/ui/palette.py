@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 
-FONT = "'Noto Sans TC', 'Noto Sans CJK TC', 'Noto Sans', 'Source Sans', 'PingFang TC', 'Microsoft JhengHei', sans-serif"
+FONT = "'Replearn Sans', 'Noto Sans TC', 'Replearn Sans More', 'PingFang TC', 'Microsoft JhengHei', sans-serif"
 MARK_CONTRAST = 3.0  # WCAG 2.2, 1.4.11: marks that carry meaning
 DARK_MARK_CONTRAST = 3.5
 TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3

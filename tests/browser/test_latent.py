@@ -7,6 +7,7 @@ import pytest
 
 from pages.ui import text
 from pages.ui.draft import FIRST
+from replearn_core.presets import preset
 from tests.browser.conftest import PATIENCE, wait_for
 
 CAPTION = ".latent .caption"
@@ -30,13 +31,23 @@ def drawn(page, lang="en"):
     return page
 
 
+@pytest.mark.parametrize("query", ["", "&view=film", f"&run={preset('digits', 'psc').id}"])
+def test_runs_that_come_with_the_app_have_their_maps_and_film_at_once_and_nothing_is_computed(visit, server, query):
+    page = opened(visit, server, query=query)
+    page.locator(CAPTION, has_text="points").nth(1).wait_for()
+    assert page.locator(".st-key-latent_draw").count() == 0
+    assert page.locator(".latent .player:visible").count() == ("film" in query)
+    assert not (server.store / "runs" / "tasks").exists()
+
+
 def test_a_link_waits_for_a_press_and_then_draws_two_maps_of_the_same_points(visit, server):
-    page = opened(visit, server, query=f"&run={FIRST.id}")
+    query = f"&run={FIRST.id}&size=300"
+    page = opened(visit, server, query=query)
     assert page.locator(".st-key-latent_draw button").count() == 1 and page.locator(".latent").count() == 0
     drawn(page)
     counts = [re.search(r"(\d+)\spoints", caption) for caption in page.locator(CAPTION).all_inner_texts()]
     assert len({found[1] for found in counts if found}) == 1
-    again = opened(visit, server, query=f"&run={FIRST.id}")
+    again = opened(visit, server, query=query)
     again.locator(CAPTION, has_text="points").nth(1).wait_for()
     assert again.locator(".st-key-latent_draw").count() == 0
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pages.ui.components import words
-from pages.ui.text import said
+from pages.ui.text import LANGUAGES, said
 from tests.browser.conftest import PATIENCE, wait_for
 
 pytestmark = pytest.mark.browser
@@ -142,3 +142,20 @@ def test_a_lost_connection_is_told_in_chinese_and_nothing_is_written_again_and_a
     page.wait_for_timeout(1500)
     assert page.evaluate("window.written") == 0
     context.close()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_words_are_set_in_the_fonts_that_the_app_serves_whatever_is_installed(visit, server, lang):
+    page = visit(f"{server.address}/lessons?lang={lang}", lang)
+    tools = page.context.new_cdp_session(page)
+    tools.send("DOM.enable")
+    tools.send("CSS.enable")
+
+    def fonts(place: str) -> list[dict]:
+        root = tools.send("DOM.getDocument")["root"]["nodeId"]
+        node = tools.send("DOM.querySelector", {"nodeId": root, "selector": place})["nodeId"]
+        return tools.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+
+    for place in ("h1", "[data-testid=stMain] p", "[data-testid=stMain] strong"):
+        page.locator(place).first.wait_for()
+        wait_for(lambda place=place: (found := fonts(place)) and all(one["isCustomFont"] for one in found))
