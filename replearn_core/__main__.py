@@ -19,7 +19,7 @@ from replearn_core.experiment import Experiment, InvalidExperiment, Problem
 from replearn_core.places import ASSETS
 from replearn_core.storage import Storage
 
-WRONG = 2  # exit status for input that cannot be used
+WRONG, INTERRUPTED = 2, 130  # exit status for input that cannot be used, and for Ctrl-C
 MAX_SETTINGS = 1_000_000
 WORDS = ASSETS / "i18n" / "en.toml"
 
@@ -28,6 +28,10 @@ EPILOG = """examples:
   echo '{"dataset": "digits"}' > experiment.json
   python -m replearn_core train experiment.json --out run
   python -m replearn_core show run"""
+
+
+class Left(Exception):
+    """Interrupted while the data were on their way: there is nothing to keep yet."""
 
 
 class Wrong(Exception):
@@ -42,8 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 the run diverged, 2 wrong input, 130 interrupted (and resumable)."""
     asked = _parser().parse_args(arguments)
     try:
+        if asked.run not in (_train, _resume):
+            return asked.run(asked, lambda: True)
         with _interruptible() as interrupted:
             return asked.run(asked, lambda: not interrupted)
+    except (KeyboardInterrupt, Left):
+        return INTERRUPTED
     except Wrong as wrong:
         problems, shown = [wrong.problem], wrong.shown
     except InvalidExperiment as error:
@@ -55,13 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[list[int]]:
-    """Ctrl-C fills the list, from before torch is imported (which it would abort) until the folder is written."""
+    """Ctrl-C and SIGTERM fill the list, from before torch is imported (which it would abort) until the folder is written."""
     interrupted: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda *_: interrupted.append(1))
+    previous = {one: signal.signal(one, lambda *_: interrupted.append(1)) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield interrupted
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for one, handler in previous.items():
+            signal.signal(one, handler)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,7 +123,11 @@ def _data(asked: argparse.Namespace, wanted: Wanted) -> int:
     except datasets.Unavailable as error:
         raise _not_here(error) from None
     test = np.rint(found.x_test / found.scale).astype(found.x_train.dtype) if found.scale != 1 else found.x_test
-    np.savez_compressed(asked.out, x_train=found.x_train, x_test=test, scale=found.scale)
+    try:
+        with asked.out.open("wb") as file:
+            np.savez_compressed(file, x_train=found.x_train, x_test=test, scale=found.scale)
+    except OSError:
+        raise Wrong(Problem("problem.folder_not_writable", "", {"path": str(asked.out.parent)})) from None
     return 0
 
 
@@ -192,6 +205,10 @@ def _claims(asked: argparse.Namespace, _: Wanted) -> int:
         if name not in known:
             raise Wrong(Problem("problem.unknown_choice", "claim", {"value": name[:40], "choices": known}))
     out, some = asked.out or claims.SHIPPED, tuple(name for name in asked.only if name in claims.CLAIMS)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise Wrong(Problem("problem.folder_not_writable", "", {"path": str(out)})) from None
     if some or not asked.only:
         claims.make(some, out, lambda line: print(line, flush=True))
     tables = tuple(name for name in papers.TABLES if {name, papers.ALL} & set(asked.only))
@@ -222,7 +239,7 @@ def _run(
     keep: tuple[Any, int] = (state, epoch)
     bar: Bar | None = None
     try:
-        loading = Loading(asked.quiet)
+        loading = Loading(asked.quiet, wanted)
         data = datasets.load(experiment.dataset, experiment.train_size, on_progress=loading)
         loading.close()
         bar = Bar(experiment, asked.quiet)
@@ -249,7 +266,7 @@ def _write(experiment: Experiment, out: Path, events: Sequence[Event], state: An
     except OSError:
         raise Wrong(Problem("problem.folder_not_writable", "", {"path": str(out)})) from None
     print(f"{end.kind} after {epoch} epochs: {out}")
-    return {"finished": 0, "diverged": 1}.get(end.kind, 130)
+    return {"finished": 0, "diverged": 1}.get(end.kind, INTERRUPTED)
 
 
 def _from(experiment: Experiment, epoch: int) -> Experiment:
@@ -275,15 +292,18 @@ def _told(events: Sequence[Event], event: Any) -> bool:
 
 
 class Loading:
-    """A bar for data that take a while: bytes of a download, or images being drawn."""
+    """A bar for data that take a while: bytes of a download, or images being drawn. Raises Left once nobody wants them."""
 
-    def __init__(self, quiet: bool):
-        self.quiet = quiet
+    def __init__(self, quiet: bool, wanted: Wanted):
+        self.quiet, self.wanted = quiet, wanted
         self.bar: Any = None
 
     def __call__(self, done: int, total: int | None) -> None:
         from tqdm import tqdm
 
+        if not self.wanted():
+            self.close()
+            raise Left
         if self.bar is None:
             off = True if self.quiet else None
             unit = "B" if total is None else "image"

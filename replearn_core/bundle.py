@@ -1,15 +1,17 @@
 """A run as one zip that another installation opens: settings, history, weights and measures, with all runs that it continues.
 
-`packed` makes one from a store; `checked` reads bytes that nobody vouches for and raises `Refused` and nothing else; `keep` puts
-what was read into a store. Hashes tell a changed file; a run that was brought is marked as such, for nobody here saw it trained.
+`packed` makes one from a store; `checked` has a process with limits read bytes that nobody vouches for, and raises `Refused` and
+nothing else; `keep` puts the files into a store, one at a time. Hashes tell a changed file; a run that was brought is marked as
+such, for nobody here saw it trained.
 """
 
+import errno
 import io
 import json
 import platform
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from replearn_core import catalog
 from replearn_core import weights as safe
 from replearn_core.experiment import Experiment, InvalidExperiment
-from replearn_core.folder import Damaged, Run, read_run
+from replearn_core.folder import BROUGHT, Damaged, Run, read_run
 from replearn_core.own import limited
 from replearn_core.own.refusal import Refused
 from replearn_core.own.zips import BROKEN, check_directory, check_names
@@ -31,12 +33,12 @@ if TYPE_CHECKING:  # the process that checks a bundle keeps none
 
 FORMAT, VERSION = "replearn-bundle", 1
 LIMIT = 20 * 2**20  # bytes of a bundle: what the server takes as an upload
-UNPACKED = 96 * 2**20
+UNPACKED = 96 * 2**20  # of all files
+FILE = 32 * 2**20  # of one: weights and zipped frames hardly shrink again, so a bundle has no larger ones
 PICTURES = 96 * 2**20  # bytes of all frames of all runs, unpacked
 EVENTS = 16 * 2**20  # bytes of all histories: a run of a hundred moments has 0.2 MB
 SECONDS, MEGABYTES = 10, 640  # of processor time and of address space, libraries included, for the check
 MOST_RUNS = 51
-MARK = "brought.json"  # in the folder of a run that came with a bundle
 _RUN = r"[0-9a-f]{32}"
 _STATE = re.compile(r"(?:weights|optimizer)(?:-(\d{1,6}))?\.safetensors")
 _NAME = re.compile(rf"runs/({_RUN})/(experiment\.json|events\.jsonl|metrics\.json|frames\.npz|{_STATE.pattern})")
@@ -47,14 +49,17 @@ _SOFTWARE = ("torch", "numpy", "scikit-learn", "streamlit")
 
 @dataclass(frozen=True)
 class Member:
-    """One run of a bundle: `run` as read, its files as bytes."""
+    """One run of a bundle. files: name → bytes. state, count, seconds: as the index keeps them."""
 
-    run: Run
+    experiment: Experiment
+    state: str
+    count: int
+    seconds: float | None
     files: Mapping[str, bytes]
 
     @property
     def run_id(self) -> str:
-        return self.run.experiment.id
+        return self.experiment.id
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,10 @@ def packed(store: "Store", lineage: Sequence[tuple[str, int | None]]) -> bytes:
         wanted = [*_NEEDED, "optimizer.safetensors"]
         wanted += [] if epoch is None else [f"weights-{epoch}.safetensors", f"optimizer-{epoch}.safetensors"]
         try:
-            found = {name: data for name in wanted if (data := folder.read(name, most=UNPACKED))}
-        except OSError:
+            found = {name: data for name in wanted if (data := folder.read(name, most=FILE))}
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise Refused("problem.bundle_large", megabytes=FILE / 2**20, limit=LIMIT // 2**20) from None
             raise Refused("problem.bundle_damaged", file=run_id[:8]) from None
         if missing := [name for name in _NEEDED if name not in found]:
             raise Refused("problem.bundle_missing", file=f"{run_id[:8]}/{missing[0]}")
@@ -129,20 +136,52 @@ def software() -> dict[str, str]:
 
 
 def checked(data: bytes) -> Bundle:
-    """`opened`, once a process with limits on time and memory has got through the same bytes. Raises Refused."""
+    """`opened` by a process with limits on time and memory; here the files are only unpacked, each when it is asked for.
+
+    Raises Refused.
+    """
     _check_size(data)
     try:
-        limited.ask("replearn_core.bundle", "check", data, SECONDS)
+        said, _ = limited.ask("replearn_core.bundle", "check", data, SECONDS)
     except Refused as refused:
         if refused.problem.key == "problem.zip_slow":
             raise Refused("problem.bundle_slow", seconds=SECONDS, limit=MEGABYTES) from None
         raise
-    return opened(data)
+    members = tuple(
+        Member(Experiment.from_json(text), state, count, seconds, _Packed(data, tuple(names)))
+        for text, state, count, seconds, names in said["members"]
+    )
+    return Bundle(members, said["made"], said["software"])
 
 
 def main() -> None:
-    """The process with limits: nothing but whether the bundle opens is answered."""
-    limited.serve(lambda data: ({"run": opened(data).run_id}, b""), SECONDS, MEGABYTES)
+    """The process with limits: what the bundle's runs are is answered, and no byte of their files."""
+    limited.serve(lambda data: (_told(opened(data)), b""), SECONDS, MEGABYTES)
+
+
+def _told(found: Bundle) -> dict[str, Any]:
+    members = [
+        (one.experiment.as_json(), one.state, one.count, one.seconds, [f"runs/{one.run_id}/{name}" for name in one.files])
+        for one in found.members
+    ]
+    return {"members": members, "made": found.made, "software": dict(found.software)}
+
+
+class _Packed(Mapping[str, bytes]):
+    """The files of one run in a bundle that was checked, unpacked one at a time: names are members' whole names."""
+
+    def __init__(self, data: bytes, names: Sequence[str]):
+        self._data, self._names = data, {name.rsplit("/", 1)[-1]: name for name in names}
+
+    def __getitem__(self, name: str) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(self._data)) as archive:
+            return archive.read(self._names[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _check_size(data: bytes) -> None:
@@ -180,10 +219,10 @@ def _unpacked(data: bytes) -> dict[str, bytes]:
                 if member.filename != "manifest.json" and not _NAME.fullmatch(member.filename):
                     raise Refused("problem.bundle_strange", file=member.filename[:80])
                 with archive.open(member) as stream:
-                    contents[member.filename] = stream.read(left + 1)
+                    contents[member.filename] = stream.read(min(left, FILE) + 1)
+                if len(contents[member.filename]) > min(left, FILE):
+                    raise Refused("problem.bundle_bomb", limit=(FILE if left > FILE else UNPACKED) // 2**20)
                 left -= len(contents[member.filename])
-                if left < 0:
-                    raise Refused("problem.bundle_bomb", limit=UNPACKED // 2**20)
     except Refused:
         raise
     except BROKEN:
@@ -271,7 +310,8 @@ def _member(run_id: str, contents: Mapping[str, bytes]) -> Member:
     for name, data in files.items():
         if state := _STATE.fullmatch(name):
             _check_state(run, name, data, int(state[1]) if state[1] else None)
-    return Member(run, files)
+    seconds = next((event.seconds for event in reversed(run.events) if hasattr(event, "seconds")), None)
+    return Member(run.experiment, run.state, len(run.events), seconds, files)
 
 
 def _read(run_id: str, files: Mapping[str, bytes]) -> Run:
@@ -318,17 +358,17 @@ def _check_state(run: Run, name: str, data: bytes, epoch: int | None) -> None:
 def _check_chain(members: Sequence[Member]) -> None:
     """Each run continues the one before it, from a state that is there; the first continues none."""
     for before, one in zip((None, *members), members):
-        said = one.run.experiment.continues
+        said = one.experiment.continues
         if said is None and before is None:
             continue
         if said is None or before is None or said[0] != before.run_id or not _has_state(before, said[1]):
             raise Refused("problem.bundle_chain", file=one.run_id[:8])
-    if members[-1].run.state == "interrupted":
+    if members[-1].state == "interrupted":
         raise Refused("problem.bundle_unfinished", file=members[-1].run_id[:8])
 
 
 def _has_state(member: Member, epoch: int) -> bool:
-    first = member.run.experiment.continues[1] if member.run.experiment.continues else 0
+    first = member.experiment.continues[1] if member.experiment.continues else 0
     last = safe.epoch_of(member.files["weights.safetensors"])
     return epoch in (first, last) or f"weights-{epoch}.safetensors" in member.files
 
@@ -342,24 +382,15 @@ def keep(store: "Store", bundle: Bundle) -> tuple[str, ...]:
     Raises Refused for a run that is being trained here at this moment, and StoreUnavailable.
     """
     new = []
-    for member in bundle.members:
-        run, files, run_id = member.run, member.files, member.run_id
-        here = store.kept(run_id)
+    mark = json.dumps({"made": bundle.made, "software": dict(bundle.software)}).encode()
+    for one in bundle.members:
+        here = store.kept(one.run_id)
         if here is not None and here.state in ("queued", "running"):
-            raise Refused("problem.bundle_running", file=run_id[:8])
-        if here is not None and (here.state in ("finished", "diverged") or here.shipped or here.count >= len(run.events) > 0):
+            raise Refused("problem.bundle_running", file=one.run_id[:8])
+        if here is not None and (here.state in ("finished", "diverged") or here.shipped or here.count >= one.count > 0):
             continue
-        if store.enter(run.experiment) is None:
-            continue  # another server of this store has just ended it
-        first, second = files["weights.safetensors"], files.get("optimizer.safetensors", b"")
-        store.write(run.experiment, run.events, run.state, weights=first, optimizer=second, metrics=run.metrics)
-        for name, data in files.items():
-            found = _STATE.fullmatch(name)
-            if found and found[1] and name.startswith("weights"):
-                store.keep_state(run_id, data, files.get(f"optimizer-{found[1]}.safetensors", b""), int(found[1]))
-        mark = json.dumps({"made": bundle.made, "software": dict(bundle.software)})
-        store.storage.write(f"{run_id}/{MARK}", mark.encode())
-        new.append(run_id)
+        if store.take_in(one.experiment, one.files, mark, one.state, one.count, one.seconds):
+            new.append(one.run_id)
     return tuple(new)
 
 
@@ -367,7 +398,7 @@ def brought(store: "Store", run_id: str) -> bool:
     """Whether a run came with a bundle, and was not trained here."""
     folder = store.folder(run_id)
     try:
-        return folder is not None and folder.read(MARK, most=100_000) is not None
+        return folder is not None and folder.read(BROUGHT, most=100_000) is not None
     except OSError:
         return False
 

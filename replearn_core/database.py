@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy import event
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 FILE = "index.sqlite"
@@ -30,6 +31,8 @@ def connect(url: str | None = None, root: Path | None = None) -> sql.Engine:
     engine = sql.create_engine(url, **_options(url))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
+    elif engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", _bound)
     return engine
 
 
@@ -49,10 +52,21 @@ def file_of(engine: sql.Engine) -> Path | None:
     return Path(name) if engine.dialect.name == "sqlite" and name else None
 
 
+def is_busy_or_full(error: DatabaseError) -> bool:
+    """Whether SQLite says that a file cannot be had or written now, which says nothing against what is in it."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return code in (
+        sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,
+    )  # fmt: skip
+
+
 def _options(url: str) -> dict[str, object]:
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": 5, "check_same_thread": False}}
-    waits = {"connect_timeout": 5} if url.startswith("postgresql") else {}
+    # A network that swallows packets says nothing: without these, a question waits a quarter of an hour for its answer.
+    silence = {"tcp_user_timeout": 5_000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+    waits = {"connect_timeout": 5} | silence if url.startswith("postgresql") else {}
     return {"connect_args": waits, "pool_pre_ping": True, "pool_size": 4, "max_overflow": 8, "pool_timeout": 5}
 
 
@@ -64,6 +78,14 @@ def _prepare(connection: Any, _: Any) -> None:
         cursor.execute("pragma synchronous = normal")
     finally:
         cursor.close()
+
+
+def _bound(connection: Any, _: Any) -> None:
+    """A server that hangs, or vanished amid a transaction, holds the others up for seconds and not for hours."""
+    with connection.cursor() as cursor:
+        for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+            cursor.execute(f"set {name} = '{5 if name == 'lock_timeout' else 15}s'")
+    connection.commit()
 
 
 def _opened(path: Path) -> sqlite3.Connection:

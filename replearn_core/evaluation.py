@@ -36,6 +36,7 @@ EXPLODED = 1e6  # squared error per pixel of pictures in [0, 1]: finite still, b
 SPECTRUM_COST = 150  # a spectrum is drawn after this many times its own work
 FRAME_BYTES = 48_000  # of one array, so that a frame travels in few messages
 FINAL_SAMPLES = 1_000  # for measures that compare all pairs
+BLOCK = 10_000  # held-out samples that go through a dense network at once
 PROBE_SAMPLES = 2_000  # labelled training samples of "all labels", at most
 FEW_LABELS = 10  # per class
 
@@ -279,10 +280,11 @@ def _error(rebuilt: Tensor, x: Tensor) -> float:
 _of_data: dict[tuple, Any] = {}
 
 
-def data_key(x_train: Samples, x_test: Tensor) -> tuple:
-    """Tells data sets apart by their sizes and by a checksum over some hundred rows."""
+def data_key(x_train: Samples, x_test: Tensor, *labels: np.ndarray) -> tuple:
+    """Tells data sets apart by their sizes, a checksum over some hundred rows, the sum of all, and a checksum of the labels."""
     sums = [zlib.crc32(x[:: max(1, len(x) // 200)].cpu().numpy().tobytes()) for x in (x_train.kept, x_test)]
-    return (len(x_train), *x_test.shape, *sums)
+    totals = [float(x.sum(dtype=torch.float64)) for x in (x_train.kept, x_test)]
+    return (len(x_train), *x_test.shape, x_train.scale, *sums, *totals, *(zlib.crc32(y.tobytes()) for y in labels))
 
 
 def baseline_errors(x_train: Samples, x_test: Tensor, size: int) -> tuple[float, float]:
@@ -309,8 +311,9 @@ def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: 
     """
     network.eval()
     with torch.no_grad():
-        codes, train_codes = network.encode(x_test), network.encode(x_train[:PROBE_SAMPLES])
-        numbers = {"squared_error": _error(network.decode(codes), x_test)}
+        codes, train_codes = _encoded(network, x_test), _encoded(network, x_train[:PROBE_SAMPLES])
+        pairs = zip(codes.split(rows_at_once(e)), x_test.split(rows_at_once(e)))
+        numbers = {"squared_error": sum(_error(network.decode(h), x) * len(x) for h, x in pairs) / len(x_test)}
         if (weights := inference_weights(e)) is not None:
             inferred = network.infer(x_test[:FINAL_SAMPLES], *weights)
             numbers["squared_error_inferred"] = _error(network.decode(inferred), x_test[:FINAL_SAMPLES])
@@ -327,7 +330,8 @@ def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: 
     numbers["continuity"] = measures.continuity(test_pixels[few], h[few], 5)
     if data.y_train is not None:
         numbers |= _probes("probe", train_codes.cpu().numpy(), h, data, e.seed, standardise=True)
-        key = ("pixels", e.seed, *data_key(x_train, x_test))
+        assert data.y_test is not None
+        key = ("pixels", e.seed, *data_key(x_train, x_test, data.y_train, data.y_test))
         if key not in _of_data:
             pixels = x_train[:PROBE_SAMPLES].cpu().numpy()
             _of_data[key] = _probes("pixels", pixels, test_pixels, data, e.seed, standardise=False)
@@ -335,10 +339,26 @@ def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: 
     return {name: float(value) for name, value in numbers.items()}
 
 
+def rows_at_once(e: Experiment) -> int:
+    """How many samples go through the network at once: all that there are, or for wide feature maps what 64 MB hold."""
+    if e.network != "conv":
+        return BLOCK
+    widest = max(width * (e.data.shape[0] >> level) ** 2 for level, width in enumerate(e.hidden, 1))
+    return max(1, min(BLOCK, 2**24 // widest))
+
+
+def _encoded(network: Autoencoder, x: Tensor) -> Tensor:
+    """(N, K), some rows at a time."""
+    return torch.cat([network.encode(rows) for rows in x.split(rows_at_once(network.experiment))])
+
+
 def _probes(name: str, train: np.ndarray, test: np.ndarray, data: Dataset, seed: int, standardise: bool) -> dict[str, float]:
-    """Accuracies with all and with few labels. Raw pixels are not standardised: that would flatter the codes."""
+    """Accuracies with all and with few labels; none where there is one class only. Raw pixels are not standardised: that would
+    flatter the codes."""
     assert data.y_train is not None and data.y_test is not None
     y_train, y_test = data.y_train[: len(train)], data.y_test
+    if len(np.unique(y_train)) < 2:
+        return {}
     numbers = {f"{name}_all": measures.linear_probe(train, y_train, test, y_test, standardise=standardise)}
     if np.unique(y_train, return_counts=True)[1].min() >= FEW_LABELS:
         draws = [seed, seed + 1, seed + 2]

@@ -23,6 +23,7 @@ from replearn_core.storage import Storage
 
 Place = Storage | Path
 Files = Place | Mapping[str, bytes]
+BROUGHT = "brought.json"  # in the folder of a run that came with a bundle: nobody here saw it trained
 MAX_FILE = 256 * 2**20
 MAX_EVENTS = 20_000
 

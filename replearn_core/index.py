@@ -46,6 +46,9 @@ SERVERS = sql.Table(
 WANTS = sql.Table(  # a server whose visitors wait for a run that another one works on
     "wants_1", _META, sql.Column("run", _ID, primary_key=True), sql.Column("server", _ID, primary_key=True)
 )
+FILLED = sql.Table(  # there once all run folders are listed
+    "filled_1", sql.MetaData(), sql.Column("id", sql.Integer, primary_key=True)
+)
 
 
 @dataclass(frozen=True)
@@ -86,14 +89,18 @@ class Index:
         with self.engine.connect() as connection:
             if self.alone and connection.exec_driver_sql("pragma quick_check").scalar() != "ok":
                 raise DatabaseError("pragma quick_check", None, ValueError("damaged"))
-        if not sql.inspect(self.engine).has_table(RUNS.name):
-            try:
-                _META.create_all(self.engine)
-            except (DatabaseError, IntegrityError):  # another server makes them at this moment
-                if self.alone or not sql.inspect(self.engine).has_table(RUNS.name):
-                    raise
+        if not sql.inspect(self.engine).has_table(FILLED.name):
+            self._make(_META, RUNS)
             self._fill(rows())
+            self._make(FILLED.metadata, FILLED)  # last: whoever is killed while filling is followed by one who fills the rest
         self.latest(1)
+
+    def _make(self, tables: sql.MetaData, needed: sql.Table) -> None:
+        try:
+            tables.create_all(self.engine)
+        except (DatabaseError, IntegrityError):  # another server makes them at this moment
+            if self.alone or not sql.inspect(self.engine).has_table(needed.name):
+                raise
 
     def _fill(self, rows: Iterable[Row]) -> None:
         with self.engine.begin() as connection:
@@ -133,19 +140,22 @@ class Index:
                 continue
         return None
 
-    def change(self, run_id: str, *, server: str | None = None, **values: Any) -> None:
-        """Set columns of a run; with `server`, only while it is that server's."""
+    def change(self, run_id: str, *, server: str | None = None, **values: Any) -> bool:
+        """Set columns of a run; with `server`, only while it is that server's. Whether there was such a run."""
         change = sql.update(RUNS).where(RUNS.c.id == run_id)
         if server is not None:
             change = change.where(RUNS.c.server == server)
         with self.engine.begin() as connection:
-            connection.execute(change.values(**values))
+            return connection.execute(change.values(**values)).rowcount > 0
 
-    def remove(self, run_id: str) -> bool:
-        """Whether there was such a run."""
+    def remove(self, run_id: str, *, still_free: bool = False) -> bool:
+        """Whether there was such a run. still_free: only if it is still one that may make room, see `coldest`."""
+        gone = sql.delete(RUNS).where(RUNS.c.id == run_id)
         with self.engine.begin() as connection:
+            if connection.execute(gone.where(_free()) if still_free else gone).rowcount == 0:
+                return False
             connection.execute(sql.delete(WANTS).where(WANTS.c.run == run_id))
-            return connection.execute(sql.delete(RUNS).where(RUNS.c.id == run_id)).rowcount > 0
+            return True
 
     def total(self) -> int:
         """Bytes of all runs."""
@@ -154,9 +164,8 @@ class Index:
 
     def coldest(self) -> str | None:
         """The run to make room: the least recently used that has ended, is no kept run's ancestor and not the latest of all."""
-        parents = sql.select(RUNS.c.parent).where(RUNS.c.parent.is_not(None))
         latest = sql.select(RUNS.c.id).order_by(RUNS.c.used.desc()).limit(1)
-        query = sql.select(RUNS.c.id).where(RUNS.c.state.not_in(BUSY), RUNS.c.id.not_in(parents)).order_by(RUNS.c.used).limit(1)
+        query = sql.select(RUNS.c.id).where(_free()).order_by(RUNS.c.used).limit(1)
         with self.engine.connect() as connection:
             found = connection.scalar(query)
             return None if found is None or found == connection.scalar(latest) else str(found)
@@ -224,14 +233,17 @@ class Index:
 
 
 def opened(engine: sql.Engine, rows: Callable[[], Iterable[Row]]) -> Index:
-    """The index in this database, ready. A damaged SQLite file is set aside and made anew from the run folders."""
+    """The index in this database, ready. A damaged SQLite file is set aside and made anew from the run folders.
+
+    Raises SQLAlchemyError where the file is sound and cannot be written: a full or read-only disk, or somebody's lock on it.
+    """
     index = Index(engine)
     try:
         index.prepare(rows)
-    except DatabaseError:
+    except DatabaseError as error:
         index.close()
         file = database.file_of(engine)
-        if file is None:
+        if file is None or database.is_busy_or_full(error):
             raise
         log.warning("the index %s is damaged; it is set aside and rebuilt from the run folders", file)
         for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
@@ -256,6 +268,13 @@ def readable(file: Path | None, rows: Callable[[], Iterable[Row]]) -> Index:
 
 
 # ---- inside ----
+
+
+def _free() -> sql.ColumnElement[bool]:
+    """Which runs may make room: those that have ended and that no kept run continues."""
+    continued = RUNS.alias()
+    parents = sql.select(continued.c.parent).where(continued.c.parent.is_not(None))
+    return sql.and_(RUNS.c.state.not_in(BUSY), RUNS.c.id.not_in(parents))
 
 
 def _claimed(connection: sql.Connection, row: Row) -> int | None:

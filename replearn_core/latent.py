@@ -232,12 +232,7 @@ def film(
     repeats the previous frame.
     """
     chosen = s.chosen(size, part)
-    recorded = [(epoch, Subject(s.experiment, s.data, "run", state).encode(chosen.x)) for epoch, state in states]
-    kept = (
-        recorded
-        if len(recorded) <= frames
-        else [recorded[i] for i in np.linspace(0, len(recorded) - 1, frames).round().astype(int)]
-    )
+    kept, recorded = _thinned(states, frames, lambda state: Subject(s.experiment, s.data, "run", state).encode(chosen.x))
     placed: list[np.ndarray] = []
     trust: list[float] = []
     epochs: list[int] = []
@@ -265,7 +260,30 @@ def film(
         "trustworthiness": np.array(trust, np.float32),
         "index": chosen.index,
     }
-    return Answer(arrays, {"frames": float(len(placed)), "count": float(len(chosen.index)), "recorded": float(len(recorded))})
+    return Answer(arrays, {"frames": float(len(placed)), "count": float(len(chosen.index)), "recorded": float(recorded)})
+
+
+def _thinned(
+    states: Iterable[tuple[int, Mapping[str, Any]]], most: int, encode: Callable[[Mapping[str, Any]], np.ndarray]
+) -> tuple[list[tuple[int, np.ndarray]], int]:
+    """((epoch, codes) of at most so many states, evenly spread, the first and the last among them; how many there were).
+
+    Nobody knows beforehand how many come, up to some hundred. So of more than twice `most` every second is dropped, again and
+    again: all of them at once could take gigabytes.
+    """
+    found: list[tuple[int, np.ndarray]] = []
+    count, stride, last = 0, 1, None
+    for count, (epoch, state) in enumerate(states, 1):
+        last = epoch, state
+        if (count - 1) % stride == 0:
+            found.append((epoch, encode(state)))
+            last = None
+        if len(found) > 2 * most:
+            found, stride = found[::2], 2 * stride
+    if last is not None:
+        found.append((last[0], encode(last[1])))
+    places = np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int)
+    return [found[place] for place in places], count
 
 
 def neighbours(s: Subject, indices: tuple[int, ...], *, size: int, part: str, count: int) -> Answer:

@@ -73,10 +73,12 @@ class Autoencoder(nn.Module):
         return torch.sigmoid(output) if bottom == 0 and self.experiment.reconstruction == "cross_entropy" else output
 
     def infer(self, x: Tensor, sparsity: float, gamma: float) -> Tensor:
-        """z* (B, K) by FISTA from f(x), for ‖x − b − Dz‖² + λ‖z‖₁ + γ‖z − f(x)‖²; no gradient."""
+        """z* (B, K) by FISTA from f(x), for ‖x − b − Dz‖² + λ‖z‖₁ + γ‖z − f(x)‖²; no gradient. NaN where D is not finite."""
         with torch.no_grad():
             start, stage = self.encode(x), self.decoder[0]
             steps = int(self.options["steps"])
+            if not bool(torch.isfinite(stage.weight).all()):  # no step length for FISTA; the loss says that the run diverged
+                return torch.full_like(start, torch.nan)
             return fista(x - stage.bias, stage.weight, sparsity, steps, start=start, anchor=start, gamma=gamma)
 
     def forward(

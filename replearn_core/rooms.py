@@ -44,6 +44,7 @@ from replearn_core.room_values import (
 MEMBER_PACE = (6, 0.5)  # answers at once, and then each second
 ROOM_PACE = (150, 40.0)
 SWEEP = 60.0  # seconds between two looks for rooms that are over
+SKEW = 60.0  # seconds by which clocks of servers that share a database may differ
 _META = sql.MetaData()
 _CODE, _HASH = sql.String(8), sql.String(64)
 ROOMS = sql.Table(
@@ -276,7 +277,7 @@ class Rooms:
 
     def sweep(self, at_once: bool = False) -> None:
         """Take out all of the rooms that are over, nicknames among them; a look each minute is enough."""
-        if not at_once and self._now() - self._swept < SWEEP:
+        if not at_once and abs(self._now() - self._swept) < SWEEP:
             return
         self._swept = self._now()
         with self._writing() as connection:
@@ -344,7 +345,10 @@ class Rooms:
         """Take one of what may be written now, or refuse: some at once, then so many a second."""
         most, each_second = pace
         now = self._now()
-        left = min(most, row.left + each_second * max(0.0, now - row.at))
+        passed = now - row.at
+        if passed < -SKEW:  # the clock was set back: what had been taken until then is over
+            passed = math.inf
+        left = min(most, row.left + each_second * max(0.0, passed))
         if left < 1:
             raise RoomRefused(key, seconds=math.ceil((1 - left) / each_second))
         connection.execute(sql.update(table).where(which).values(left=left - 1, at=now))

@@ -146,11 +146,6 @@ class Lista(nn.Module):
         self.inhibition = nn.Parameter(identity - dictionary.T @ dictionary / bound)  # S: (K, K)
         self.threshold = nn.Parameter(torch.full((units,), sparsity / bound).to(dictionary))  # θ: (K,)
 
-    @classmethod
-    def of_size(cls, inputs: int, units: int, sparsity: float, steps: int, generator: torch.Generator) -> Lista:
-        """A Lista for a random dictionary (inputs, units): what to start from, or load weights into, when there is none."""
-        return cls(random_dictionary(inputs, units, generator), sparsity, steps)
-
     def forward(self, x: Tensor) -> Tensor:
         threshold = self.threshold.clamp(min=0)
         driven = x @ self.encoder.T  # (B, K)

@@ -67,6 +67,13 @@ class Storage:
             with suppress(FileNotFoundError):
                 os.utime(self.folder / name)
 
+    def tidy(self) -> None:
+        """Take away what a process that was killed while it wrote has left, here and in the folders here. For a sole writer."""
+        if self.folder is not None:
+            for pattern in (".*.part", "*/.*.part"):
+                for path in self.folder.glob(pattern):
+                    path.unlink(missing_ok=True)
+
     def names(self, folder: str = "") -> list[Named]:
         """The files in one folder, by name; not those in folders of it, nor hidden ones."""
         return self._listed(folder)[0]

@@ -24,7 +24,7 @@ from replearn_core.penalties import Terms, terms
 from replearn_core.strategies import Phase
 
 P = ParamSpec("P")
-RECORDS = 100  # recorded moments of a run, about: so long a film is light to carry and to scrub
+RECORDS = 100  # recorded moments of a run, about: so long a film is light to carry and to scrub. SILENCE may ask for more
 RECORD_COST = 40  # a moment is recorded after this many times its own work, so that looking costs a few percent
 MACS_A_SECOND = 4e10  # of one core of a small machine; only ratios of work matter
 STEP_OVERHEAD = 1.8e-4 * MACS_A_SECOND
@@ -224,8 +224,9 @@ def make_optimiser(e: Experiment, phase: Phase, trained: Mapping[str, Tensor], s
     optimiser = Adam([([p for name, p in trained.items() if phase.rate(name) == rate], e.learning_rate * rate) for rate in rates])
     for name, parameter in trained.items():
         if state is not None and f"optimizer.exp_avg.{name}" in state:
+            step = state.get(f"optimizer.step.{name}", state["optimizer.step"])
             optimiser.state[parameter] = {
-                "step": state["optimizer.step"].clone().to(parameter.device),
+                "step": step.clone().to(parameter.device),
                 "exp_avg": state[f"optimizer.exp_avg.{name}"].clone().to(parameter.device),
                 "exp_avg_sq": state[f"optimizer.exp_avg_sq.{name}"].clone().to(parameter.device),
             }
@@ -233,14 +234,20 @@ def make_optimiser(e: Experiment, phase: Phase, trained: Mapping[str, Tensor], s
 
 
 def keep(network: Autoencoder, optimiser: Adam) -> dict[str, Tensor]:
-    """A copy, on the CPU, of all that is needed to go on: weights by name, and Adam's moments as `optimizer.<moment>.<name>`."""
+    """A copy, on the CPU, of all that is needed to go on: weights by name, and Adam's moments as `optimizer.<moment>.<name>`.
+
+    `optimizer.step` counts the steps of most; `optimizer.step.<name>` those of a parameter that began later, as an encoder does
+    whose only term was switched on in a continuation.
+    """
     state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-    for name, parameter in network.named_parameters():
-        moments_of = optimiser.state.get(parameter)
-        if moments_of:
-            state["optimizer.step"] = moments_of["step"].detach().cpu().clone()
-            for moment in ("exp_avg", "exp_avg_sq"):
-                state[f"optimizer.{moment}.{name}"] = moments_of[moment].detach().cpu().clone()
+    named = {name: optimiser.state[one] for name, one in network.named_parameters() if one in optimiser.state}
+    steps = {name: moments_of["step"].detach().cpu().clone() for name, moments_of in named.items()}
+    if steps:
+        state["optimizer.step"] = max(steps.values(), key=float)
+        state |= {f"optimizer.step.{name}": step for name, step in steps.items() if step != state["optimizer.step"]}
+    for name, moments_of in named.items():
+        for moment in ("exp_avg", "exp_avg_sq"):
+            state[f"optimizer.{moment}.{name}"] = moments_of[moment].detach().cpu().clone()
     return state
 
 

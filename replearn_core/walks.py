@@ -167,11 +167,11 @@ def probe(s: Subject) -> Any:
     """
     from sklearn.linear_model import LogisticRegression
 
-    if s.data.y_train is None or len(np.unique(s.data.y_train[:PROBE_SAMPLES])) < 2:
+    count = min(PROBE_SAMPLES, s.experiment.samples)
+    if s.data.y_train is None or len(np.unique(s.data.y_train[:count])) < 2:
         return None
-    key = (s.data.name, min(PROBE_SAMPLES, s.experiment.samples), id(s.data) if s.data.source.startswith("made") else 0)
+    key = (s.data.name, count, id(s.data) if s.data.source.startswith("made") else 0)
     if key not in _probes:
-        count = key[1]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it has not converged: near enough for a confidence, and quick
             probe_of = LogisticRegression(C=0.1, max_iter=100)

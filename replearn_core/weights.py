@@ -128,6 +128,8 @@ def _entry(name: str, value: Any) -> tuple[str, tuple[int, ...], int, int]:
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     if not (_naturals(shape) and _naturals(offsets) and len(offsets) == 2 and len(shape) <= _MAX_RANK):
         raise WeightsError("problem.weights_header")
+    if 0 in shape and math.prod(max(size, 1) for size in shape) >= 2**48:  # no numbers at all, but NumPy counts the other sides
+        raise WeightsError("problem.weights_header")
     if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise WeightsError("problem.weights_dtype", tensor=name[:80], dtype=str(dtype)[:20])
     return dtype, tuple(shape), offsets[0], offsets[1]

@@ -4,12 +4,13 @@
 Nothing here waits for the network.
 """
 
+import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from replearn_core.cost import estimated_seconds
 from replearn_core.engine import wire
@@ -23,9 +24,11 @@ from replearn_core.store import Damaged, Store
 from replearn_core.tasks import Task
 from replearn_core.tasks import estimated_seconds as seconds_of_task
 
+T = TypeVar("T")
 MEMORY = 48 * 2**20  # bytes of ended runs' events that are kept for reading again
 MOST_REMEMBERED = 20
 MOST_ANSWERS = 200
+LOOK = 5.0  # seconds for which an answer is shown from memory before the store that several servers share is asked again
 
 
 @dataclass
@@ -112,11 +115,11 @@ class Books:
         self.changed = threading.Condition(self.lock)
         self.jobs: dict[str, Job] = {}
         self.followed: dict[str, Job] = {}  # runs that another server works on; see following.py
-        self.unkept: dict[str, RunView] = {}  # ended, but the store could not be written
+        self.unkept: OrderedDict[str, RunView] = OrderedDict()  # ended, but the store could not be written: the latest ones
         self.pace = Pace()
         self.slots = 0
         self._memory: OrderedDict[str, tuple[RunView, int]] = OrderedDict()
-        self._answers: OrderedDict[str, TaskView] = OrderedDict()  # ended tasks, finished and failed
+        self._answers: OrderedDict[str, tuple[TaskView, float]] = OrderedDict()  # ended tasks, and when they were looked for last
 
     # ---- reading ----
 
@@ -133,7 +136,10 @@ class Books:
             remembered = self._memory.get(run_id)
             if remembered is not None:
                 self._memory.move_to_end(run_id)
-        return remembered[0] if remembered is not None and self._still(remembered[0]) else self._from_store(run_id)
+        if remembered is None or not self._still(remembered[0]):
+            return self._from_store(run_id)
+        self.store.touch(run_id)  # a run that is looked at from memory is used all the same
+        return remembered[0]
 
     def experiment(self, run_id: str) -> Experiment | None:
         """The run's experiment, without its events."""
@@ -155,9 +161,11 @@ class Books:
                 if job.task is None:
                     return TaskView(task_id, "missing")
                 return TaskView(task_id, job.state, position, job.progress, left, partial=job.partial, restarts=job.restarts)
-            if task_id in self._answers:
+            remembered, looked = self._answers.get(task_id, (None, 0.0))
+            if remembered is not None:
                 self._answers.move_to_end(task_id)
-                return self._answers[task_id]
+        if remembered is not None and self._still_there(task_id, looked):
+            return remembered
         answer = self.store.read_task(task_id)
         if answer is None:
             return TaskView(task_id, "missing")
@@ -167,7 +175,7 @@ class Books:
         except ValueError:
             self.store.forget_task(task_id)  # it is computed again when somebody asks
             return TaskView(task_id, "missing")
-        self.remember_task(view)
+        self.remember_task(view, stored=True)
         return view
 
     def running(self) -> list[Job]:
@@ -233,11 +241,23 @@ class Books:
         return view
 
     def _still(self, view: RunView) -> bool:
-        """Whether a remembered run is as it was: another server may have begun it again, or deleted it."""
-        if self.store.neighbours is None:
+        """Whether a remembered run is as it was: another server may begin it again or delete it, a bundle may bring more."""
+        if self.store.neighbours is None and view.state in ("finished", "diverged"):
             return True
         kept = self.store.kept(view.run_id)
         return kept is not None and (kept.state, kept.count) == (view.state, view.count)
+
+    def _still_there(self, task_id: str, looked: float) -> bool:
+        """Whether a remembered answer is in the store, looked for now and then: another server may have deleted it."""
+        if self.store.neighbours is None or time.monotonic() - looked < LOOK:
+            return True
+        there = self.store.has_task(task_id)
+        with self.lock:
+            if task_id in self._answers:
+                view, _ = self._answers.pop(task_id)
+                if there:
+                    self._answers[task_id] = (view, time.monotonic())
+        return there
 
     def _followed(self, run_id: str) -> RunView:
         job = self.followed[run_id]
@@ -276,20 +296,14 @@ class Books:
             if view.run_id in self.jobs or not view.events:
                 return
             self._memory[view.run_id] = (view, _bytes(view.events))
-            while len(self._memory) > 1 and (
-                len(self._memory) > MOST_REMEMBERED or sum(size for _, size in self._memory.values()) > MEMORY
-            ):
-                self._memory.popitem(last=False)
+            _shrink(self._memory, lambda one: one[1], MOST_REMEMBERED)
 
-    def remember_task(self, view: TaskView) -> None:
+    def remember_task(self, view: TaskView, stored: bool) -> None:
         """Keep an ended task's answer at hand, within bounds; one that could not be stored lives here alone."""
         with self.lock:
-            self._answers[view.task_id] = view
+            self._answers[view.task_id] = (view, time.monotonic() if stored else math.inf)
             self._answers.move_to_end(view.task_id)
-            while len(self._answers) > 1 and (
-                len(self._answers) > MOST_ANSWERS or sum(len(kept.answer or b"") for kept in self._answers.values()) > MEMORY
-            ):
-                self._answers.popitem(last=False)
+            _shrink(self._answers, lambda one: len(one[0].answer or b""), MOST_ANSWERS)
 
     def accept(self, run_id: str, job: Job) -> None:
         """A new job. The caller holds the lock."""
@@ -310,18 +324,20 @@ class Books:
         with self.changed:
             self.jobs.pop(run_id, None)
             self.queue.discard(run_id)
-            if not kept:
+            if kept:
+                self.remember(view)
+            else:
                 self.unkept[run_id] = view
-            self.remember(view)
+                _shrink(self.unkept, lambda one: _bytes(one.events), MOST_REMEMBERED)
             self.changed.notify_all()
 
-    def end_task(self, task_id: str, view: TaskView | None) -> None:
-        """A task has ended: with a view, or because nobody wanted it any more."""
+    def end_task(self, task_id: str, view: TaskView | None, stored: bool = False) -> None:
+        """A task has ended: with a view, or because nobody wanted it any more. stored: whether its answer is in the store."""
         with self.changed:
             self.jobs.pop(task_id, None)
             self.queue.discard(task_id)
             if view is not None:
-                self.remember_task(view)
+                self.remember_task(view, stored)
             self.changed.notify_all()
 
     def drop(self, run_id: str) -> None:
@@ -406,6 +422,12 @@ def shown(events: Sequence[Event], last: int | None) -> tuple[Event, ...]:
         if event.kind == "progress" and event.epoch == last:  # type: ignore[union-attr]
             return tuple(events[: number + 1])
     return tuple(event for event in events if event.kind not in ENDS and getattr(event, "epoch", 0) <= (last or 0))
+
+
+def _shrink(remembered: OrderedDict[str, T], size: Callable[[T], int], most: int) -> None:
+    """Forget the oldest until at most `most` of them, of MEMORY bytes together, are left; the newest stays."""
+    while len(remembered) > 1 and (len(remembered) > most or sum(map(size, remembered.values())) > MEMORY):
+        remembered.popitem(last=False)
 
 
 def _bytes(events: Sequence[Event]) -> int:

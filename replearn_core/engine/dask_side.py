@@ -14,6 +14,7 @@ from replearn_core.experiment import Problem
 log = logging.getLogger(__name__)
 
 PATIENCE = 10.0  # seconds for one question to the scheduler
+ANSWER = 5.0  # seconds for one question to a worker: one that hangs must not hold up what concerns the others
 
 
 class Lost(Exception):
@@ -143,35 +144,46 @@ class DaskSide:
         return Problem("problem.run_failed", "", {"error": key[:8]})
 
     def stop(self, keys: list[str]) -> None:
-        """Ask the workers to end these tasks; they do between two batches."""
-        self._everywhere(work.stop, keys)
+        """Ask the workers that have these tasks to end them; they do between two batches."""
+        for worker, here in self._whose(keys).items():
+            self._at(worker, work.stop, here)
 
     def checkpoint(self, key: str) -> tuple[int, bytes, bytes] | None:
         """The latest whole state of a running task."""
-        return next((found for found in self._everywhere(work.checkpoint, key).values() if found), None)
+        return next((found for worker in self._whose([key]) if (found := self._at(worker, work.checkpoint, key))), None)
 
     def told(self, key: str, since: int) -> tuple[str, bytes] | None:
         """What a run that another server handed out has said from byte `since` on: (attempt, stream)."""
-        return next((found for found in self._everywhere(work.told, key, since).values() if found), None)
+        return next((found for worker in self._whose([key]) if (found := self._at(worker, work.told, key, since))), None)
 
-    def _everywhere(self, function: Callable[..., Any], *arguments: Any) -> Mapping[str, Any]:
+    def _whose(self, keys: Sequence[str]) -> dict[str, list[str]]:
+        """Worker → those of these tasks that it has; nothing where the scheduler does not answer: what matters is asked again."""
+        client = self._client
+        try:
+            found = {} if client is None else self._ask(client.processing)
+        except Exception as error:
+            log.info("nobody says who works on what: %s", type(error).__name__)
+            return {}
+        having = {worker: [key for key in map(str, tasks) if key in keys] for worker, tasks in found.items()}
+        return {worker: here for worker, here in having.items() if here}
+
+    def _at(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What one worker answers, or None."""
         client = self._client
         if client is None:
-            return {}
+            return None
         try:
-            answers = client.run(function, *arguments, on_error="ignore")
-        except Exception as error:  # a worker on its way out; what matters is asked again
-            log.info("not every worker answered: %s", type(error).__name__)
-            return {}
-        return answers or {}
+            return client.run(function, *arguments, workers=[worker], callback_timeout=ANSWER).get(worker)
+        except Exception as error:  # it is on its way out, or hangs; what matters is asked again
+            log.info("worker %s does not answer: %s", worker, type(error).__name__)
+            return None
 
     def abandon(self, key: str) -> None:
         """Give a task up that does not end, and restart its worker."""
         future = self._futures.pop(key, None)
         if future is None or self._client is None:
             return
-        client = self._client
-        workers = [worker for worker, keys in self._ask(client.processing).items() if key in map(str, keys)]
+        client, workers = self._client, list(self._whose([key]))
         future.cancel(force=True)
         if workers:
             threading.Thread(target=_restart_quietly, args=(client, workers), daemon=True).start()

@@ -123,8 +123,8 @@ class Engine:
         Raises StoreUnavailable.
         """
         with self.books.lock:
-            job = self.books.jobs.get(job_id)
-            owners = (*job.owners, *job.again) if job else ()
+            jobs = filter(None, (self.books.jobs.get(job_id), self.books.followed.get(job_id)))
+            owners = {owner for job in jobs for owner in (*job.owners, *job.again)}
         for owner in owners:
             self.cancel(job_id, owner=owner)
         kept = self.store.kept(job_id)

@@ -89,11 +89,14 @@ class Following:
             self._looking.release()
 
     def _mark_again(self) -> None:
-        """The others had taken this server for dead, and its runs for interrupted."""
+        """The others had taken this server for dead: its runs for interrupted, and nobody here for waiting for theirs."""
         with self.books.lock:
             states = {run_id: job.state for run_id, job in self.books.jobs.items() if job.task is None and not job.ended}
+            wanted = [run_id for run_id, job in self.books.followed.items() if job.owners]
         for run_id, state in states.items():
             self.books.store.mark(run_id, state)
+        for run_id in wanted:
+            self.books.store.want(run_id, True)
 
     def _follow(self) -> None:
         """Go with the followed runs' states, drop those that have ended or that nobody looks at, and fill gaps."""

@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from replearn_core.engine import questions, work
@@ -15,6 +16,7 @@ from replearn_core.engine.lineage import chain_to
 from replearn_core.engine.views import RUNNING, RunView, TaskView
 from replearn_core.engine.wire import Stream
 from replearn_core.experiment import Problem
+from replearn_core.own import kept as own
 from replearn_core.store import Damaged, StoreUnavailable
 from replearn_core.tasks import Task
 
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 
 GRACE = 15.0  # seconds that a run past its limit has to end by itself, before its worker is restarted
 MOST_RESTARTS = 3
+RETRY = 5.0  # seconds between two tries to have the store
 PAUSE = 0.25  # seconds between two rounds, unless something wakes the thread
 
 
@@ -43,7 +46,8 @@ class Foreman:
         self.seconds, self.device, self._resubmit = seconds, device, resubmit
         self.closing = threading.Event()
         self.chores = ThreadPoolExecutor(3, thread_name_prefix="replearn-chore")
-        self._asked = 0.0
+        self._asked = self._retried = 0.0
+        self._asking: Future[None] | None = None  # the last time that workers were asked to stop
         self._thread = threading.Thread(target=self._work, daemon=True, name="replearn-engine")
         self._thread.start()
 
@@ -87,9 +91,13 @@ class Foreman:
         self._end_overdue()
 
     def _look_around(self) -> None:
-        """What other servers do that share the store."""
-        if self.books.store.neighbours is not None and not self.closing.is_set():
+        """What other servers do that share the store; and whether one that could not be had at the start can be had now."""
+        store, now = self.books.store, time.monotonic()
+        if store.neighbours is not None and not self.closing.is_set():
             self.chores.submit(self.following.attend)
+        elif store.problem is not None and now - self._retried > RETRY and not self.closing.is_set():
+            self._retried = now
+            self.chores.submit(store.try_again)
 
     def _room(self) -> int:
         """How many jobs workers may have from this server: all that there is room for, or its share where others are busy too.
@@ -167,14 +175,14 @@ class Foreman:
                 log.warning("that run %s was stopped could not be noted", run_id)
 
     def _repeat_stops(self) -> None:
-        """Asked again, in case a worker had just been replaced."""
-        if time.monotonic() - self._asked < 1.0:
+        """Asked again, in case a worker had just been replaced, once the last question has its answer: a worker may hang."""
+        if time.monotonic() - self._asked < 1.0 or (self._asking is not None and not self._asking.done()):
             return
         self._asked = time.monotonic()
         with self.books.lock:
             stopping = [job.key for job in self.books.running() if job.stopping]
         if stopping:
-            self.chores.submit(self.dask.stop, stopping)
+            self._asking = self.chores.submit(self.dask.stop, stopping)
 
     def _end_overdue(self) -> None:
         """A run that did not end at its limit by itself is ended with its worker."""
@@ -212,13 +220,17 @@ class Foreman:
         except StoreUnavailable as error:
             log.error("run %s could not be kept: %s", run_id, error)
             kept = False
+            self._note_lost(run_id, error.problem)
         except Exception:
             log.exception("run %s could not be kept, error id %s", run_id, run_id[:8])
             view = RunView(run_id, job.experiment, "failed", problem=Problem("problem.run_failed", "", {"error": run_id[:8]}))
             kept = False
+            self._note_lost(run_id, view.problem)
         self.books.end(run_id, view, kept)
         if not there:
             self.books.forget(run_id)
+        elif self._its_data_left(job):
+            self._take_out(run_id)
         if job.again:
             self._resubmit(job)
         self.dask.wake.set()
@@ -229,17 +241,42 @@ class Foreman:
             problem = Problem(*result["problem"])
         if problem is not None and problem.key == "problem.run_failed":
             problem = Problem("problem.task_failed", "", problem.numbers)
-        view = TaskView(task_id, "failed", problem=problem)
+        view, stored = TaskView(task_id, "failed", problem=problem), False
         if "answer" in result:
             view = TaskView(task_id, "finished", progress=1.0, answer=result["answer"])
             try:
                 self.books.store.write_task(task_id, result["answer"])
+                stored = True
             except StoreUnavailable as error:
                 log.warning("the answer %s is not kept: %s", task_id, error)
-        self.books.end_task(task_id, None if "unwanted" in result else view)
+        self.books.end_task(task_id, None if "unwanted" in result else view, stored)
+        if self._its_data_left(job):
+            self._take_out(task_id)
         if job.again:
             self._resubmit(job)
         self.dask.wake.set()
+
+    def _note_lost(self, run_id: str, problem: Problem | None) -> None:
+        """The index may still be writable where the folder was not: then no server shows the run as running for ever."""
+        with suppress(StoreUnavailable):
+            self.books.store.mark(run_id, "failed", problem)
+
+    def _its_data_left(self, job: Job) -> bool:
+        """Whether a visitor deleted the data while this was made of them, on any server.
+
+        Asked after keeping: whoever deletes takes the data away first and looks for what is made of them then, so that one of the
+        two sees the other (`own.kept.leave`).
+        """
+        return own.is_gone(job.experiment.dataset)
+
+    def _take_out(self, job_id: str) -> None:
+        """Keep nothing of a run or a task that was deleted while it went on."""
+        try:
+            self.books.store.delete(job_id)
+            self.books.store.forget_task(job_id)
+        except StoreUnavailable as error:
+            log.error("%s, whose data have left, could not be deleted: %s", job_id, error)
+        self.books.forget(job_id)
 
     def _outcome(
         self, view: RunView, job: Job, result: Mapping[str, Any] | None, problem: Problem | None

@@ -26,6 +26,7 @@ SHOWN = 3  # rows of the preview
 SEPARATORS = ",;\t|"
 DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?(e[+-]?\d+)?", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+FORMULA = tuple("=+-@＝＋－＠")  # with what a spreadsheet in Chinese or Japanese takes for the same
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 AFTERWARDS = re.compile(
     r"(remov|response|respond|dismiss|convers|dwell|duration|latency|outcome|spend|revenue|purchase|after|opened.?at|click.?time"
@@ -129,7 +130,9 @@ def _lines(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 def _columns(text: str, separator: str) -> dict[str, Column]:
     lines = _lines(text, separator)
-    _, header = next(lines)
+    _, header = next(lines, (0, []))
+    if not header:  # nothing but separators
+        raise Refusal("empty")
     columns = _named(header)
     if len(columns) < 2:
         raise Refusal("one_column")
@@ -235,7 +238,7 @@ def summary(table: Table) -> dict:
             "name": column.name,
             "kind": kind,
             "distinct": len(column.levels),
-            "missing": sum(1 for code in column.codes if column.texts[code] == "") if "" in column.levels else 0,
+            "missing": column.codes.count(column.levels[""]) if "" in column.levels else 0,
             "outcome": outcome_of(column) is not None,
             "afterwards": bool(AFTERWARDS.search(column.name)),
         }
@@ -259,7 +262,7 @@ def summary(table: Table) -> dict:
 def escaped(cell: object) -> str:
     """A cell for a CSV that somebody opens in a spreadsheet: what would be read as a formula gets an apostrophe before it."""
     text = str(cell)
-    return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@", "\t", "\r") and not NUMBER.fullmatch(text) else text
+    return "'" + text if text.lstrip()[:1] in FORMULA and not NUMBER.fullmatch(text) else text
 
 
 def written(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

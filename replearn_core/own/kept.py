@@ -54,7 +54,15 @@ def keep(facts: Mapping[str, Any], npz: bytes) -> str:
 def there(name: str) -> bool:
     """Whether these data live."""
     try:
-        return _known(name) and any(file.name.endswith(f"/{DATA}") for file in storage.shared().names(f"{FOLDER}/{name}"))
+        return _known(name) and _has_data(name)
+    except OSError:
+        return False
+
+
+def is_gone(dataset: str) -> bool:
+    """Whether this is a visitor's data set whose data have left. False where the place cannot be asked, and for other sets."""
+    try:
+        return _known(dataset) and not _has_data(dataset)
     except OSError:
         return False
 
@@ -134,6 +142,10 @@ def leave(name: str, forget: Callable[[str], bool]) -> bool:
 
 def _known(name: str) -> bool:
     return catalog.OWN.fullmatch(name) is not None
+
+
+def _has_data(name: str) -> bool:
+    return any(file.name.endswith(f"/{DATA}") for file in storage.shared().names(f"{FOLDER}/{name}"))
 
 
 def _stamp(uploaded: float, seen: float | None = None) -> bytes:

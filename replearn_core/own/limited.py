@@ -1,7 +1,8 @@
 """A process with limits for a stranger's bytes: `ask` starts it, `serve` is what it does, and it ends with its answer.
 
 `python -m MODULE WHAT` reads bytes from standard input and answers a JSON header and bytes. Processor time, memory and open files
-are limited, no file can be written, and at most WORKERS of them run at a time on a server. Nothing heavy is imported here.
+are limited, no file can be written, and at most WORKERS of them, and a long one, run at a time on a server. Nothing heavy is
+imported here.
 """
 
 import json
@@ -10,7 +11,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,10 @@ from replearn_core.experiment import Problem
 from replearn_core.own.refusal import Refused
 
 WORKERS = 2
+QUICK = 30  # seconds of processor time
 PATIENCE = 10.0  # seconds until a free place
 _ROOT = Path(__file__).resolve().parents[2]
-_free = threading.BoundedSemaphore(WORKERS)
+_free, _long = threading.BoundedSemaphore(WORKERS), threading.BoundedSemaphore(1)
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +33,13 @@ def ask(module: str, what: str, data: bytes, seconds: int) -> tuple[dict[str, An
 
     seconds: of processor time, as the child sets it for itself; on the clock it may take six times as long.
     """
-    if not _free.acquire(timeout=PATIENCE):
-        raise Refused("problem.uploads_busy", seconds=round(PATIENCE))
     try:
-        command = [sys.executable, "-m", module, what]
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
-        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-        limit, env = 6 * seconds, kept | threads
-        done = subprocess.run(command, input=data, capture_output=True, timeout=limit, cwd=_ROOT, env=env, check=False)
+        with turn(seconds):
+            command = [sys.executable, "-m", module, what]
+            options: Any = {"timeout": 6 * seconds, "cwd": _ROOT, "env": environment(), "check": False}
+            done = subprocess.run(command, input=data, capture_output=True, **options)
     except subprocess.TimeoutExpired:
         raise Refused("problem.zip_slow", seconds=seconds) from None
-    finally:
-        _free.release()
     out = done.stdout
     size = int.from_bytes(out[:8], "little")
     if done.returncode or len(out) < 8 + size or not size:
@@ -54,6 +52,29 @@ def ask(module: str, what: str, data: bytes, seconds: int) -> tuple[dict[str, An
         refused.problem = Problem(key, setting, numbers)
         raise refused
     return header, out[8 + size :]
+
+
+@contextmanager
+def turn(seconds: int = 0) -> Iterator[None]:
+    """One of the server's WORKERS places for such a process. Raises Refused where none is free in PATIENCE seconds.
+
+    seconds: of processor time that it may take; those of more than QUICK have one place of their own, so that two visitors who
+    compare keep nobody from having a file read.
+    """
+    places = _long if seconds > QUICK else _free
+    if not places.acquire(timeout=PATIENCE):
+        raise Refused("problem.uploads_busy", seconds=round(PATIENCE))
+    try:
+        yield
+    finally:
+        places.release()
+
+
+def environment() -> dict[str, str]:
+    """What such a process may know of ours: no secret of the operator's is among it."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return kept | threads
 
 
 # ---- inside the process ----

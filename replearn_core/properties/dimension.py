@@ -94,7 +94,8 @@ def dimensions(x: np.ndarray) -> dict[str, float]:
 
 
 def untrained(experiment: Experiment):
-    """The same network before its first step."""
+    """The same network as its weights are drawn: its encoder before the first step. The decoder's biases are zeros here; a run
+    begins with the mean picture (`training.centre`)."""
     from replearn_core.networks import Autoencoder
     from replearn_core.training import generator
 

@@ -36,11 +36,12 @@ TESTED, COMPARED = 1_000, 500  # held-out pictures for probes and for CKA, whose
 UNITS, BEST = 12, 6  # units shown a level, and pictures each
 ASCENT, RATE = 60, 0.05
 RIDGE = 1.0
+NUMBERS = 2**24  # of the widest level that the probes read: 128 MB; a feature map of 64×64 pictures has thousands a sample
 STRIDE, KERNEL = 2, 4  # of every convolutional stage
 
 
 class Hierarchical(Pictures):
-    """network: dense, or conv with kernels of 4 and stride 2. depth: hidden layers before the code."""
+    """network: dense, or conv with kernels of 4 and stride 2. depth: hidden layers before the code, of conv at most two."""
 
     network: Literal["dense", "conv"] = "dense"
     depth: Annotated[int, Field(ge=1, le=4)] = 3
@@ -62,8 +63,11 @@ def run_hierarchical(settings: Hierarchical, *, tell: Tell = silent) -> Study:
 
     data = load(settings.dataset, settings.train_size)
     data = replace(data, x_test=data.x_test[:TESTED], y_test=None if data.y_test is None else data.y_test[:TESTED])
-    assert data.y_test is not None
-    targets = tuple(attributes(x) for x in (data.x_train, data.x_test))
+    assert data.y_train is not None and data.y_test is not None
+    widest = max(level.shape[1] for level in levels_of(untrained(experiment_of(settings, settings.first_seed)), data.x_test[:1]))
+    read = slice(max(1, NUMBERS // widest))  # training pictures that the probes are fitted on
+    fitted = replace(data, x_train=data.x_train[read], y_train=data.y_train[read])
+    targets = tuple(attributes(x) for x in (fitted.x_train, fitted.x_test))
     values: dict[str, list[float]] = {}
     arrays: dict[str, np.ndarray] = {}
     cka: list[np.ndarray] = []
@@ -74,8 +78,8 @@ def run_hierarchical(settings: Hierarchical, *, tell: Tell = silent) -> Study:
         network = trained(experiment, data, part(tell, index / settings.seeds, (index + 0.7) / settings.seeds))
         runs.append(experiment.id)
         for prefix, one in (("", network), ("untrained.", untrained(experiment))):
-            train, test = levels_of(one, data.x_train), levels_of(one, data.x_test)
-            found = [probes(a, b, data, targets) for a, b in zip(train, test)]
+            train, test = levels_of(one, fitted.x_train), levels_of(one, fitted.x_test)
+            found = [probes(a, b, fitted, targets) for a, b in zip(train, test)]
             probed[prefix].append(np.array([list(row.values()) for row in found]))
             for level, row in enumerate(found):
                 for name, value in row.items():
@@ -151,8 +155,7 @@ def probes(train: np.ndarray, test: np.ndarray, data, targets) -> dict[str, floa
     mean, spread = train.mean(axis=0), np.maximum(train.std(axis=0), 1e-6)
     a, b = ((rows - mean) / spread for rows in (train.astype(np.float64), test.astype(np.float64)))
     centre = wanted.mean(axis=0)
-    weights = np.linalg.solve(a.T @ a + RIDGE * np.eye(a.shape[1]), a.T @ (wanted - centre))
-    said = b @ weights + centre
+    said = b @ ridge(a, wanted - centre) + centre
     out = {"class": float((said[:, : classes.shape[1]].argmax(axis=1) == data.y_test).mean())}
     begin = classes.shape[1]
     for name in ATTRIBUTES:
@@ -162,6 +165,13 @@ def probes(train: np.ndarray, test: np.ndarray, data, targets) -> dict[str, floa
         out[name] = float(np.clip(1 - error / np.where(whole > 0, whole, 1), 0, 1).mean())
         begin += true.shape[1]
     return out
+
+
+def ridge(a: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """(K, T) weights (aᵀa + αI)⁻¹ aᵀ y = aᵀ (a aᵀ + αI)⁻¹ y, α = 1, of features a (N, K) for y (N, T): by the smaller matrix."""
+    if a.shape[1] <= len(a):
+        return np.linalg.solve(a.T @ a + RIDGE * np.eye(a.shape[1]), a.T @ wanted)
+    return a.T @ np.linalg.solve(a @ a.T + RIDGE * np.eye(len(a)), wanted)
 
 
 def class_trees(levels: list[np.ndarray], labels: np.ndarray) -> dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ SAMPLES = 1_000  # held-out samples behind measures of all pairs
 SCORED = 10_000  # samples behind the MIG: fewer bias it upward
 FEW = 10  # labels a class
 DRAWS = 5
+NUMBERS = 2**24  # of the first layer that the class probe reads: 128 MB; a feature map has thousands a sample
 NUDGE = 0.1  # of the typical distance of two inputs
 
 
@@ -86,12 +87,7 @@ def measure_run(network: Autoencoder, data: Dataset, *, tell: Tell = silent) -> 
         numbers["manifold"] = measures.trustworthiness(inputs, codes, few_neighbours)
         numbers["manifold.reference"] = measures.trustworthiness(inputs, pca_test[:SAMPLES], few_neighbours)
     if network.levels > 1 and data.y_train is not None and data.y_test is not None:
-        levels = {
-            "hierarchical": (train, test),
-            "hierarchical.reference": (encoded(network, train_x[:SCORED], 1), encoded(network, test_x, 1)),
-        }
-        for name, (a, b) in levels.items():
-            numbers[name] = class_accuracy(a, data.y_train[: len(a)], b, data.y_test)
+        numbers |= class_by_level(network, train_x, data.y_train, test_x, data.y_test)
     tell(0.8)
     numbers |= {
         "sparse": measures.hoyer(test),
@@ -148,17 +144,37 @@ def relative_sensitivity(network: Autoencoder, x: np.ndarray) -> float:
     return float(np.linalg.norm(there - here, axis=1).mean() / (NUDGE * typical_distance(here)))
 
 
+def class_by_level(
+    network: Autoencoder, train: np.ndarray, y_train: np.ndarray, test: np.ndarray, y_test: np.ndarray
+) -> dict[str, float]:
+    """`hierarchical` and its reference: `class_accuracy` of the code and of the first layer, on equally many flat samples.
+
+    At most SCORED of them, and no more than NUMBERS of the first layer's activations: those of feature maps fill gigabytes.
+    """
+    rows = slice(min(SCORED, max(1, NUMBERS // encoded(network, test[:1], 1).size)))
+    found = {}
+    for name, level in {"hierarchical": None, "hierarchical.reference": 1}.items():
+        a, b = (encoded(network, x[rows], level) for x in (train, test))
+        found[name] = class_accuracy(a, y_train[: len(a)], b, y_test[: len(b)])
+    return found
+
+
 def class_accuracy(train: np.ndarray, y_train: np.ndarray, test: np.ndarray, y_test: np.ndarray) -> float:
-    """Held-out accuracy of ridge regression (α = 1) on one column a class, codes standardised on the training samples."""
+    """Held-out accuracy of ridge regression (α = 1) on one column a class, codes standardised on the training samples.
+
+    In double precision: feature maps of many alike places make a product that single precision cannot solve.
+    """
     from sklearn.linear_model import RidgeClassifier
 
     mean, spread = train.mean(axis=0), np.maximum(train.std(axis=0), 1e-6)
-    return float(RidgeClassifier().fit((train - mean) / spread, y_train).score((test - mean) / spread, y_test))
+    a, b = ((rows.astype(np.float64) - mean) / spread for rows in (train, test))
+    return float(RidgeClassifier().fit(a, y_train).score(b, y_test))
 
 
 def _few_labels(train: np.ndarray, y_train: np.ndarray, test: np.ndarray, y_test: np.ndarray, scale: bool) -> float | None:
-    """None where a class has too few labelled samples."""
-    if np.bincount(y_train).min() < FEW:
+    """None where a class has too few labelled samples, or is the only one."""
+    counts = np.bincount(y_train)
+    if len(counts) < 2 or counts.min() < FEW:
         return None
     rows = slice(0, 2_000)
     accuracies = measures.few_label_probe(train, y_train, test[rows], y_test[rows], FEW, range(DRAWS), standardise=scale)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from replearn_core import catalog
 from replearn_core.experiment import Experiment, InvalidExperiment, problems_of
 from replearn_core.options import Choice, checked, refusal
+from replearn_core.own.refusal import Refused
 
 if TYPE_CHECKING:
     from replearn_core.datasets import Dataset
@@ -76,6 +77,13 @@ class Pictures(Settings):
         """An experiment on these pictures; `fields` say the rest. Raises InvalidExperiment."""
         shared = {name: getattr(self, name) for name in ("dataset", "epochs", "train_size")}
         return Experiment.from_values({"batch_size": 64, "seed": seed, **shared, **fields})
+
+
+def check_labels(dataset: str, y: np.ndarray, each: int) -> None:
+    """Refused where a class of a visitor's own data has fewer than `each` of the labels y (N,) that a study's probe draws."""
+    least = int(np.bincount(y, minlength=catalog.dataset(dataset).classes).min())
+    if least < each and catalog.is_own(dataset):
+        raise Refused("problem.own_study_class", "dataset", count=least, limit=each)
 
 
 class Interval(NamedTuple):

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from replearn_core import catalog, measures
+from replearn_core import measures
 from replearn_core.experiment import Experiment
-from replearn_core.own.refusal import Refused
 from replearn_core.properties.dimension import untrained
 from replearn_core.properties.scorecard import principal_codes
 from replearn_core.properties.study import (
@@ -24,6 +23,7 @@ from replearn_core.properties.study import (
     Study,
     Tell,
     as_pictures,
+    check_labels,
     difference,
     encoded,
     finding,
@@ -81,9 +81,8 @@ def run_few_labels(settings: FewLabels, *, tell: Tell = silent) -> Study:
     data = load(settings.dataset, settings.train_size)
     assert data.y_train is not None and data.y_test is not None
     test_y = data.y_test[:TESTED]
+    check_labels(settings.dataset, data.y_train, LABELS[-1])
     most, probe = int(np.bincount(data.y_train).min()), measures.few_label_probe
-    if most < LABELS[-1] and catalog.is_own(settings.dataset):
-        raise Refused("problem.own_study_class", "dataset", count=most, limit=LABELS[-1])
     values: dict[str, list[float]] = {}
     curves, runs = [], []
     for index, seed in enumerate(settings.each_seed):

@@ -31,7 +31,7 @@ def sections(chain: Chain, expected: float | None = None) -> list[tuple[str, str
     return [
         ("Settings", _head(last)),
         ("Data", data_code(last)),
-        ("Network", model_code(last)),
+        ("Network", model_code([e for e, _ in chain])),
         ("Objective", objective_code([e for e, _ in chain])),
         ("Training", loop_code(chain) + compared),
     ]

@@ -25,18 +25,18 @@ SLOPES = {
 # ---- the network ----
 
 
-def model_code(e: Experiment) -> str:
-    """The class `Autoencoder`, its initial weights, and `network`."""
-    parts = []
+def model_code(experiments: Sequence[Experiment]) -> str:
+    """The class `Autoencoder`, its initial weights, and `network`, for a run that continues the ones before it."""
+    parts, e = [], experiments[-1]
     if e.code in INFERRED_CODES:
         names = ["shrink", "lipschitz", "fista", "normalise_atoms_", "random_dictionary", "_Problem", "_problem", "_start"]
         names += ["_check_dictionary", "_check_number", *(["Lista"] if e.code == "lista" else [])]
         parts.append("from typing import NamedTuple\n\n\n" + quoted("sparse_coding.py", *names))
     if e.code == "k_sparse":
         parts.append(quoted("codes.py", "k_sparse"))
-    if unit_atoms(e) and e.code not in INFERRED_CODES:
+    if any(map(unit_atoms, experiments)) and e.code not in INFERRED_CODES:
         parts.append(quoted("sparse_coding.py", "normalise_atoms_", "_check_dictionary"))
-    parts += [_class(e), _initial(e)]
+    parts += [_class(e), _initial(experiments[0])]
     return "\n\n".join(parts)
 
 
@@ -203,7 +203,7 @@ def _initial(e: Experiment) -> str:
 
 
 def objective_code(experiments: Sequence[Experiment]) -> str:
-    """The terms' functions, quoted from the app, and `terms(segment, bottom)`."""
+    """The functions of all terms and corruptions that any of the runs has, quoted from the app."""
     penalties = {term.name for e in experiments for term in e.penalties}
     reconstructions = {e.reconstruction for e in experiments} | (
         {"squared_error"} if any(e.strategy != "end_to_end" for e in experiments) else set()
@@ -239,7 +239,7 @@ def loop_code(chain: Sequence[tuple[Experiment, int]]) -> str:
         first = end
     segments = "SEGMENTS = [\n" + "".join(f"    {text},\n" for text in phases) + "]\n"
     fresh = "True" if len(chain) == 1 else "optimiser is None"
-    return segments + _loop(last, fresh) + _measured(last)
+    return segments + _loop(last, fresh, any(unit_atoms(e) for e, _ in chain)) + _measured(last)
 
 
 def _segment(e: Experiment, epochs: int, bottom: int, top: int) -> str:
@@ -249,13 +249,12 @@ def _segment(e: Experiment, epochs: int, bottom: int, top: int) -> str:
     corruption = f"({e.corruption.name}, {e.corruption.weight!r})" if e.corruption else None
     return (
         f"dict(epochs={epochs}, bottom={bottom}, top={top}, batch_size={e.batch_size}, learning_rate={e.learning_rate!r}, "
-        f"corruption={corruption}, terms=[{', '.join(terms)}])"
+        f"corruption={corruption}, terms=[{', '.join(terms)}], unit_atoms={unit_atoms(e)})"
     )
 
 
-def _loop(e: Experiment, fresh: str) -> str:
+def _loop(e: Experiment, fresh: str, normalised: bool) -> str:
     inferred = e.code in INFERRED_CODES
-    weights = {term.name: term.weight for term in e.penalties}
     code = ["features = network.features(seen, bottom, top)", "code, log_variance = features, None"]
     if e.code == "gaussian":
         code = [
@@ -263,17 +262,18 @@ def _loop(e: Experiment, fresh: str) -> str:
             "code = features + (0.5 * log_variance).exp() * torch.randn(features.shape, generator=noise)",
         ]
     elif inferred:
-        code.append(f"code = network.infer(seen, {weights.get('l1', 0.0)!r}, {weights.get('prediction', 0.0)!r})")
+        code.append('code = network.infer(seen, strengths.get("l1", 0.0), strengths.get("prediction", 0.0))')
     decoder = "network.biases" if e.tied else "network.decoder"
     gain = "\n    if top == network.levels:\n        trained.append(network.gain)" if e.code == "predictive" else ""
-    closed = e.network == "dense" and e.code in SLOPES
-    probed = 'any(name == "contraction" for name in names)' + (" and (top - bottom > 1)" if closed or e.hidden else "")
+    closed = "False"  # whether the contraction has a closed form: one dense layer and an elementwise activation
+    if e.network == "dense":
+        closed = "top - bottom == 1" + ("" if e.code in SLOPES else " and top < network.levels")
     inner = "\n            ".join(code)
     return f"""
 optimiser, epoch = None, 0
 for segment in SEGMENTS:
     bottom, top, size = segment["bottom"], segment["top"], segment["batch_size"]
-    names = [function.__name__ for _, function, _ in segment["terms"]]
+    strengths = {{function.__name__: strength for strength, function, _ in segment["terms"]}}
     trained = [*network.encoder[bottom:top].parameters(), *{decoder}[bottom:top].parameters()]{gain}
     for parameter in network.parameters():
         parameter.requires_grad_(False)
@@ -284,7 +284,8 @@ for segment in SEGMENTS:
     optimiser.param_groups[0]["lr"] = segment["learning_rate"]
     with torch.no_grad():  # what lies below is frozen
         x = network.features(x_train, 0, bottom) if bottom else x_train
-    probed = {probed}
+    closed = {closed}
+    probed = "contraction" in strengths and not closed
     for epoch in range(epoch, epoch + segment["epochs"]):
         network.train()
         order, noise, probe = (generator(purpose, epoch) for purpose in (ORDER, NOISE, PROBE))
@@ -297,7 +298,7 @@ for segment in SEGMENTS:
                 seen = seen.detach().requires_grad_()
             {inner}
             output = network.decode(code, bottom, top)
-            weight = None if probed or not hasattr(network.encoder[bottom], "weight") else network.encoder[bottom].weight
+            weight = network.encoder[bottom].weight if "contraction" in strengths and closed else None
             name = {e.code!r} if top == network.levels else {e.activation!r}
             p = SimpleNamespace(target=batch, seen=seen, features=features, code=code, output=output, code_name=name,
                                 weight=weight, probe=probe, log_variance=log_variance)
@@ -305,25 +306,20 @@ for segment in SEGMENTS:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-{_normalise(e)}
+{_normalise(e) if normalised else ""}
     epoch += 1
 """
 
 
 def _normalise(e: Experiment) -> str:
-    if not unit_atoms(e):
-        return ""
     space = " " * 12
+    lines = ['if segment["unit_atoms"]:  # a smaller code cannot be bought with a larger decoder', "    with torch.no_grad():"]
     if e.tied:
-        return (
-            f"{space}with torch.no_grad():  # atoms of unit norm\n{space}    normalise_atoms_(network.encoder[top - 1].weight.T)"
-        )
-    columns = "stage.weight if isinstance(stage, nn.Linear) else stage.weight.flatten(1).T"
-    return (
-        f"{space}with torch.no_grad():  # atoms of unit norm: a smaller code cannot be bought with a larger decoder\n"
-        f"{space}    for stage in network.decoder[bottom:top]:\n"
-        f"{space}        normalise_atoms_({columns})"
-    )
+        lines.append("        normalise_atoms_(network.encoder[top - 1].weight.T)")
+    else:
+        columns = "stage.weight if isinstance(stage, nn.Linear) else stage.weight.flatten(1).T"
+        lines += ["        for stage in network.decoder[bottom:top]:", f"            normalise_atoms_({columns})"]
+    return "\n".join(space + line for line in lines)
 
 
 def _measured(e: Experiment) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -24,6 +24,10 @@ from replearn_core.properties.study import (
     trained_all,
 )
 from replearn_core.variants.lab import Variants, against, error, note, rebuilt
+
+if TYPE_CHECKING:
+    from replearn_core.datasets import Dataset
+    from replearn_core.networks import Autoencoder
 
 SHOWN = 8
 NARROW = ("linear", "undercomplete", "deep")
@@ -61,7 +65,7 @@ def run_resembles(settings: Resembles, *, tell: Tell = silent) -> Study:
         experiment = settings.preset("undercomplete", seed)
         network = trained(experiment, data, part(tell, index / settings.seeds, (index + 1) / settings.seeds))
         runs.append(experiment.id)
-        for name, one in (("autoencoder", network), ("untrained", untrained(experiment))):
+        for name, one in (("autoencoder", network), ("untrained", begun(experiment, data))):
             again = rebuilt(one, x)
             note(values, name, {"error": measures.reconstruction_error(x, again), "own": recognised(x, again)})
         note(values, "mean", {"error": nothing})
@@ -74,6 +78,18 @@ def run_resembles(settings: Resembles, *, tell: Tell = silent) -> Study:
         finding("resembles.untrained", difference(values["untrained.own"], values["chance.own"]), pictures=len(x)),
     )
     return finished("resembles", settings, values, arrays, findings, runs)
+
+
+def begun(experiment: Experiment, data: Dataset) -> Autoencoder:
+    """The network of this run at epoch 0: drawn weights, and the mean picture as the picture's bias, as every run begins."""
+    import torch
+
+    from replearn_core.batches import Samples
+    from replearn_core.training import centre
+
+    network = untrained(experiment)
+    centre(network, Samples.training(data, experiment.train_size, torch.device("cpu")).mean())
+    return network
 
 
 def recognised(x: np.ndarray, again: np.ndarray) -> float:
@@ -92,7 +108,7 @@ def run_narrow(settings: Narrow, *, tell: Tell = silent) -> Study:
     values: `<network>.error` for linear, undercomplete, deep, pca, random (squared, per image); for the networks `.salient` and
     `.rest`: share of the held-out variance along the first K principal axes that is rebuilt, and along all others;
     `linear.angle`: largest angle in degrees between the linear decoder's span and PCA's.
-    arrays: `kept.<network>` (S, min(2K, D)): rebuilt share by axis, the most salient first.
+    arrays: `kept.<network>` (S, min(2K, D)): rebuilt share by axis, the most salient first; 0 where nothing varies.
     """
     from replearn_core.datasets import load
 
@@ -112,7 +128,7 @@ def run_narrow(settings: Narrow, *, tell: Tell = silent) -> Study:
             first, others = slice(None, settings.size), slice(settings.size, None)
             shares = {"salient": 1 - lost[first].sum() / there[first].sum(), "rest": 1 - lost[others].sum() / there[others].sum()}
             note(values, name, {"error": error(network, data.x_test), **shares})
-            kept[name].append(1 - lost[: 2 * settings.size] / np.maximum(there[: 2 * settings.size], 1e-12))
+            kept[name].append(rebuilt_shares(there[: 2 * settings.size], lost[: 2 * settings.size]))
         note(values, "linear", {"angle": angle(networks["linear"], axes[: settings.size])})
         note(values, "pca", {"error": measures.pca_error(data.x_train, data.x_test, settings.size)})
         note(values, "random", {"error": random_error(train, test, settings.size, seed)})
@@ -127,6 +143,12 @@ def experiment_of(settings: Narrow, network: str, seed: int) -> Experiment:
 def along_axes(x: np.ndarray, again: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(there (A,), lost (A,)): sums of squares of x, and of x − again, along each axis. x, again (N, D), axes (A, D)."""
     return np.square(x @ axes.T).sum(axis=0), np.square((x - again) @ axes.T).sum(axis=0)
+
+
+def rebuilt_shares(there: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """(A,) 1 − lost / there; 0 along axes that carry no more than rounding: pixels that are black in every picture."""
+    varies = there > 1e-9 * there.max()
+    return np.where(varies, 1 - lost / np.where(varies, there, 1), 0)
 
 
 def angle(network, axes: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from replearn_core.properties.atoms import atoms_of
 from replearn_core.properties.study import (
     Study,
     Tell,
+    check_labels,
     decoded,
     difference,
     encoded,
@@ -49,6 +50,7 @@ def run_penalised(settings: Penalised, *, tell: Tell = silent) -> Study:
 
     data = load(settings.dataset, settings.train_size)
     assert data.y_train is not None and data.y_test is not None
+    check_labels(settings.dataset, data.y_train, LABELS)
     values: dict[str, list[float]] = {}
     arrays: dict[str, np.ndarray] = {}
     runs: list[str] = []
@@ -87,7 +89,7 @@ def run_penalised(settings: Penalised, *, tell: Tell = silent) -> Study:
 def distinct(atoms: np.ndarray) -> int:
     """How many different features there are: atoms (M, *shape) taken in turn, those left out whose |cosine| with one taken
     before is at least 0.9, and constant zeros."""
-    flat = atoms.reshape(len(atoms), -1).astype(np.float64)
+    flat = atoms.reshape(len(atoms), int(np.prod(atoms.shape[1:]))).astype(np.float64)
     norm = np.linalg.norm(flat, axis=1)
     unit = flat[norm > 1e-12] / norm[norm > 1e-12, None]
     taken: list[int] = []

@@ -9,7 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -78,17 +81,30 @@ def postgres():
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory):
     """The address of `dask scheduler` with two plain `dask worker` of one thread each, by command, on loopback."""
+    with cluster_of(tmp_path_factory.mktemp("scheduler"), 2) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def clusters():
+    """`cluster_of`, for a cluster of one's own kind."""
+    return cluster_of
+
+
+@contextmanager
+def cluster_of(folder: Path, workers: int, *, protocol: str = "tcp", environment: Mapping[str, str] = MappingProxyType({})):
+    """The address of a scheduler with so many workers of one thread, started by command. environment: more than they have."""
     from replearn_core.engine import cluster
 
-    environment = os.environ | cluster.QUIET | {"PYTHONPATH": str(ROOT)}
-    folder = tmp_path_factory.mktemp("scheduler")
+    environment = os.environ | cluster.QUIET | {"PYTHONPATH": str(ROOT)} | environment
     file = folder / "scheduler.json"
     shared = ["--scheduler-file", str(file)]
-    first = [*shared, "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
+    first = [*shared, "--protocol", protocol, "--host", "127.0.0.1", "--port", "0"]
+    first += ["--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
     worker = [*shared, "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)]
     processes = []
     try:
-        for command in (["scheduler", *first], ["worker", *worker], ["worker", *worker]):
+        for command in (["scheduler", *first], *[["worker", *worker]] * workers):
             processes.append(subprocess.Popen([sys.executable, "-m", "dask", *command], env=environment, cwd=folder))
             until(file.exists)
         yield until(lambda: file.stat().st_size and json.loads(file.read_text()))["address"]

@@ -1,5 +1,6 @@
 """A run as one file for another installation: it arrives whole, and nothing that was changed or made up gets in."""
 
+import errno
 import io
 import json
 import zipfile
@@ -15,7 +16,7 @@ from replearn_core.events import Finished, Progress, Started
 from replearn_core.experiment import Experiment
 from replearn_core.own.refusal import Refused
 from replearn_core.presets import preset
-from replearn_core.store import Store
+from replearn_core.store import Store, StoreUnavailable
 
 MEASURES = {"l0": 0.1, "hoyer": 0.2, "dead": 0.0, "squared_error": 0.4, "samples_per_second": 1000.0}
 FIRST = preset("digits", "undercomplete", code_size=4, epochs=2)
@@ -164,6 +165,42 @@ def test_so_are_those_of_convolutions_and_tied_weights(fields):
     assert bundle.shapes(experiment) == networks.expected_shapes(experiment)
 
 
+def test_what_was_checked_by_the_other_process_arrives_file_by_file_as_it_was(here, there):
+    train(here, FIRST)
+    here.keep_state(FIRST.id, *state(FIRST, 1), 1)
+    last = FIRST.changed(continues=(FIRST.id, 1))
+    train(here, last)
+    found = bundle.checked(bundle.packed(here, [(FIRST.id, 1), (last.id, None)]))
+    assert bundle.keep(there, found) == (FIRST.id, last.id) and bundle.brought(there, FIRST.id)
+    for run_id in (FIRST.id, last.id):
+        assert (there.kept(run_id).state, there.kept(run_id).count, there.kept(run_id).seconds) == ("finished", 3, 0.5)
+        for file in here.storage.names(run_id):
+            assert there.storage.read(file.name) == here.storage.read(file.name)
+
+
+def test_a_run_that_does_not_get_here_whole_is_interrupted_and_not_queued_for_ever(there, made, monkeypatch):
+    found, write = bundle.opened(made), there.storage.write
+
+    def full(name, data, **options):
+        if name.endswith("frames.npz"):
+            raise OSError(errno.ENOSPC, "no space")
+        write(name, data, **options)
+
+    monkeypatch.setattr(there.storage, "write", full)
+    with pytest.raises(StoreUnavailable):
+        bundle.keep(there, found)
+    assert there.kept(FIRST.id).state == "interrupted" and bundle.brought(there, FIRST.id)
+    monkeypatch.undo()
+    assert bundle.keep(there, found) == (FIRST.id,) and there.read(FIRST.id).state == "finished"
+
+
+def test_a_run_that_is_trained_here_after_all_is_no_longer_one_that_was_brought(there, made):
+    bundle.keep(there, bundle.opened(made))
+    there.mark(FIRST.id, "stopped")
+    train(there, FIRST)
+    assert not bundle.brought(there, FIRST.id)
+
+
 # ---- what is refused ----
 
 
@@ -304,6 +341,8 @@ def test_bombs_are_left_before_they_are_unpacked(made):
     with zipfile.ZipFile(zeros, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("0.clean.npy", bytes(bundle.PICTURES + 1))
     assert said(changed(made, lambda files: files.update({of_run("frames.npz"): zeros.getvalue()}))) == "problem.bundle_bomb"
+    large = bytes(bundle.FILE + 1)
+    assert said(changed(made, lambda files: files.update({of_run("weights.safetensors"): large}))) == "problem.bundle_bomb"
     lines = b"{}\n" * (bundle.EVENTS // 3 + 1)
     assert said(changed(made, lambda files: files.update({of_run("events.jsonl"): lines}))) == "problem.bundle_bomb"
 

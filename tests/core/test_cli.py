@@ -90,6 +90,50 @@ def test_ctrl_c_on_the_real_command_leaves_a_resumable_folder(tmp_path):
     assert folder.read_run(out).state == "stopped" and folder.read_state(out) is not None
 
 
+def test_ctrl_c_while_the_data_are_on_their_way_ends_at_once(tmp_path, monkeypatch, capsys):
+    def slow(name, size, on_progress):
+        os.kill(os.getpid(), signal.SIGINT)
+        on_progress(1, None)
+        pytest.fail("went on loading")
+
+    monkeypatch.setattr(datasets, "load", slow)
+    assert cli.main(["train", settings(tmp_path), "--out", str(tmp_path / "run"), "--quiet"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_ctrl_c_ends_the_commands_that_keep_nothing_half_way(tmp_path, monkeypatch, capsys):
+    from replearn_core import claims
+
+    def make(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("went on computing")
+
+    monkeypatch.setattr(claims, "make", make)
+    assert cli.main(["claims", "C1", "--out", str(tmp_path)]) == 130
+
+
+def test_a_terminated_run_can_be_resumed_too(tmp_path, monkeypatch):
+    from replearn_core import training
+
+    train = training.train
+
+    def ended(experiment, data, **options):
+        for event in train(experiment, data, **options):
+            yield event
+            if event.kind == "progress" and event.epoch >= 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(training, "train", ended)
+    assert cli.main(["train", settings(tmp_path, epochs=30), "--out", str(tmp_path / "run"), "--quiet"]) == 130
+    assert folder.read_run(tmp_path / "run").state == "stopped" and folder.read_state(tmp_path / "run") is not None
+
+
+def test_places_that_cannot_be_written_are_told_by_every_command(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert "none" in wrong(capsys, "data", "digits", tmp_path / "none" / "data.npz")
+    assert "file" in wrong(capsys, "claims", "C1", "--out", tmp_path / "file" / "claims")
+
+
 def _trains(pid: int) -> bool:
     """Whether the process has come so far that torch is being imported; it must take Ctrl-C from then on."""
     try:

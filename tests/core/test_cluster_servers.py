@@ -3,6 +3,7 @@
 The second server is a process of its own, so that it can be killed; the first is the test's.
 """
 
+import io
 import json
 import os
 import signal
@@ -12,15 +13,17 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from replearn_core import neighbours
+from replearn_core import neighbours, presets
 from replearn_core.engine import cluster
 from replearn_core.engine.engine import Engine
 from replearn_core.engine.views import Refused
 from replearn_core.experiment import Experiment
+from replearn_core.own import kept, worker
 from replearn_core.store import Store
-from replearn_core.tasks import Task
+from replearn_core.tasks import Task, asked
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = """
@@ -28,7 +31,9 @@ import json, sys
 from replearn_core.engine import cluster
 from replearn_core.engine.engine import Engine
 from replearn_core.experiment import Experiment
+from replearn_core.own import kept
 from replearn_core.store import Store
+from replearn_core.tasks import Task
 
 engine = Engine(Store(shipped=None), cluster.chosen())
 print(json.dumps(engine.store.problem and engine.store.problem.key), flush=True)
@@ -41,6 +46,12 @@ for line in sys.stdin:
     elif asked["do"] == "watch":
         view = engine.watch(asked["run"])
         told = [view.state, [event.kind for event in view.events], [getattr(event, "epoch", 0) for event in view.events]]
+    elif asked["do"] == "compute":
+        told = engine.compute(Task.from_json(asked["task"]), owner=asked["owner"])
+    elif asked["do"] == "task":
+        told = engine.task(asked["task"]).state
+    elif asked["do"] == "leave":
+        told = kept.leave(asked["name"], engine.forget)
     print(json.dumps(told), flush=True)
 engine.close()
 """
@@ -176,6 +187,30 @@ def test_a_run_of_the_other_server_is_continued_and_asked_about(here, there):
     task = here.compute(Task(kind="map", run=kept, epoch=3), owner="here")
     assert until(lambda: not (view := here.task(task)).live and view).state == "finished"
     assert (here.store.root / "tasks" / task).exists(), "where the other server reads it"
+
+
+def test_own_data_leave_on_both_servers_with_all_that_was_made_of_them(here, there, environment):
+    named = f"import os; os.environ['REPLEARN_STORE'] = {environment['REPLEARN_STORE']!r}"
+    here.dask._client.run(exec, named)  # workers have the store that servers have
+    stream, random = io.BytesIO(), np.random.default_rng(0)
+    np.savez(stream, x=random.integers(0, 256, (400, 8, 8), np.uint8), y=np.arange(400) % 4)
+    name = kept.keep(*worker.read(stream.getvalue()))
+    run = presets.preset(name, "undercomplete", epochs=2_000, train_size=320)
+    run_id = there.submit(run, "a visitor there")
+    until(lambda: here.watch(run_id).events)
+    assert here.submit(run, owner="a visitor here") == run_id, "wanted on both servers"
+    task = asked("points", experiment=run, source="pixels")
+    task_id = there.ask("compute", task=task.as_json(), owner="a visitor there")
+    until(lambda: there.ask("task", task=task_id) == "finished")
+
+    assert kept.leave(name, here.forget) is False, "the run still goes, on the other server"
+    assert here.task(task_id).state == "missing" and here.store.read_task(task_id) is None
+    until(lambda: there.ask("leave", name=name))  # as its own janitor does: the data are not there any more
+    until(lambda: kept.leave(name, here.forget))
+    for missing in (lambda: here.watch(run_id).state, lambda: there.ask("watch", run=run_id)[0]):
+        until(lambda missing=missing: missing() == "missing")
+    until(lambda: there.ask("task", task=task_id) == "missing")  # it had the answer in its memory
+    assert here.store.kept(run_id) is None and run_id not in here.store.storage.folders() and name not in kept.names()
 
 
 def test_without_the_database_pages_stay_readable_and_training_waits(here, there, postgres):

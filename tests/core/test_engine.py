@@ -68,7 +68,7 @@ def recording(engine: Engine, run_id: str):
 
 
 def worker_pid(engine: Engine) -> int:
-    found = until(lambda: engine.dask._everywhere(os.getpid))
+    found = until(lambda: engine.dask._client and engine.dask._client.run(os.getpid))
     return next(iter(found.values()))
 
 
@@ -347,6 +347,32 @@ def test_when_the_scheduler_is_lost_pages_stay_readable_and_runs_go_on(engine):
 
 
 # ---- engines of their own ----
+
+
+def test_a_worker_that_hangs_holds_up_nobody_elses_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPLEARN_WARM", "0")
+    engine = Engine(Store(tmp_path, shipped=None), Embedded(2))
+    hung = None
+    try:
+        until(lambda: engine.dask.slots == 2)
+        stuck = engine.submit(long(21), owner="a")
+        recording(engine, stuck)
+        pids = engine.dask._client.run(os.getpid)
+        hung = pids[next(worker for worker, keys in engine.dask._client.processing().items() if keys)]
+        os.kill(hung, signal.SIGSTOP)
+        engine.cancel(stuck, owner="a")
+        for seed in (22, 23):  # the worker is asked to stop its run all the while
+            assert done(engine, engine.submit(short(seed), owner="b")).state == "finished"
+        going = engine.submit(long(24), owner="b")
+        recording(engine, going)
+        engine.cancel(going, owner="b")
+        assert done(engine, going).state == "stopped" and engine.watch(stuck).live
+        os.kill(hung, signal.SIGCONT)
+        assert done(engine, stuck).state == "stopped"
+    finally:
+        if hung is not None:
+            os.kill(hung, signal.SIGCONT)
+        engine.close()
 
 
 def test_a_run_past_its_time_limit_is_ended_and_said(tmp_path, monkeypatch):

@@ -272,3 +272,35 @@ def test_signed_pictures_put_zero_in_the_middle_and_survive_a_row_of_zeros():
     rows = np.array([[0.0, 0, 0, 0], [2, -1, 0, 1]])
     pictures = signed_pictures(rows, 5, (2, 2))
     assert pictures.tolist() == [[[128, 128], [128, 128]], [[255, 64], [128, 192]]]
+
+
+def test_measures_of_pixels_follow_the_labels_and_every_row(make_data):
+    from dataclasses import replace
+
+    e, data = small(), make_data()
+    before = run(e, data)[-1].metrics
+    other = run(e, replace(data, y_test=(data.y_test + 1) % 10))[-1].metrics
+    assert before["pixels_all"] != other["pixels_all"] and before["pca_error"] == other["pca_error"]
+    x_train = np.repeat(data.x_train, 20, axis=0)[:500]  # of so many, every second row is looked at
+    long = replace(data, x_train=x_train, y_train=np.resize(data.y_train, 500))
+    changed = long.x_train.copy()
+    changed[1::2] = 1 - changed[1::2]
+    assert run(e, long)[-1].metrics["pca_error"] != run(e, replace(long, x_train=changed))[-1].metrics["pca_error"]
+
+
+def test_one_class_alone_leaves_the_probes_out(make_data):
+    from dataclasses import replace
+
+    data = make_data()
+    metrics = run(small(), replace(data, y_train=np.zeros_like(data.y_train)))[-1].metrics
+    assert "squared_error" in metrics and not [name for name in metrics if name.startswith(("probe", "pixels"))]
+
+
+def test_wide_feature_maps_go_through_the_network_some_at_a_time(make_data, monkeypatch):
+    e, data = small(network="conv", hidden=(3,)), make_data()
+    whole = run(e, data)[-1].metrics
+    monkeypatch.setattr(evaluation, "rows_at_once", lambda e: 7)
+    some = run(e, data)[-1].metrics
+    assert some["squared_error"] == pytest.approx(whole["squared_error"], rel=1e-5)
+    monkeypatch.undo()
+    assert evaluation.rows_at_once(small(network="conv", hidden=(2_048,))) == 2**24 // (2_048 * 16)

@@ -1,5 +1,8 @@
 """The latent explorer's answers, without an engine: against reference formulas, and on networks that can be seen through."""
 
+import weakref
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -124,6 +127,27 @@ def test_a_long_film_is_thinned_to_so_many_frames_with_both_ends(digits, subject
     assert len(epochs) == 3 and (epochs[0], epochs[-1]) == (states[0][0], states[-1][0])
 
 
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 11, 40, 41, 799, 800])
+def test_of_a_film_of_any_length_few_epochs_are_held_at_a_time(count):
+    held, most = weakref.WeakSet(), [0]
+
+    class Codes:
+        def __init__(self, epoch):
+            self.epoch = epoch
+
+    def encode(state):
+        codes = Codes(state["epoch"])
+        held.add(codes)
+        most[0] = max(most[0], len(held))
+        return codes
+
+    found, recorded = latent._thinned(((epoch, {"epoch": epoch}) for epoch in range(count)), 5, encode)
+    epochs = [epoch for epoch, _ in found]
+    assert (recorded, len(found)) == (count, min(5, count)) and most[0] <= 2 * 5 + 2
+    assert (epochs[0], epochs[-1]) == (0, count - 1) and epochs == [codes.epoch for _, codes in found]
+    assert np.diff(epochs).max(initial=1) <= max(1, 0.5 * count) and (np.diff(epochs) > 0).all()
+
+
 def test_nearest_images_in_code_space_and_in_pixels_leave_the_image_itself_out(subject):
     answer = ask(subject, "neighbours", indices="3,17", size=360, count=5)
     x = subject.data.x_test.reshape(len(subject.data.x_test), -1)
@@ -159,6 +183,15 @@ def test_the_walks_classifier_is_a_logistic_probe_on_training_pixels(subject):
         assert answer.arrays[name].shape == (5, 10) and np.allclose(answer.arrays[name].sum(axis=1), 1, atol=1e-5)
     first = answer.arrays["classes"][answer.arrays["pixel_confidence"][0].argmax()]
     assert first == subject.data.y_test[4] and answer.numbers["classifier_accuracy"] > 0.8
+
+
+def test_a_walk_has_no_classifier_where_the_run_saw_one_class_only(digits):
+    experiment, data, states = digits
+    y_train = np.where(np.arange(len(data.y_train)) < 16, 3, data.y_train)
+    s = Subject(
+        experiment.changed(train_size=16), replace(data, name="one class first", y_train=y_train), "run", states[-1][1], 6
+    )
+    assert walks.probe(s) is None
 
 
 def test_a_traversal_moves_one_unit_and_nothing_else(subject):

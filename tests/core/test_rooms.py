@@ -201,6 +201,18 @@ def test_a_flood_from_one_participant_is_refused_and_the_others_go_on(kept, cloc
     assert sorted(kept.board(room.code).answers["q1"].values()) == [5.0, 9.0]
 
 
+def test_a_clock_that_is_set_back_locks_nobody_out(kept, clock):
+    room = kept.open(ASKED)
+    (one,) = joined(kept, room.code, "Ann")
+    for _ in range(rooms.MEMBER_PACE[0]):
+        kept.answer(room.code, one.token, "q1", 1.0)
+    clock.now -= 5
+    assert refused(lambda: kept.answer(room.code, one.token, "q1", 2.0)) == "problem.room_too_fast", "servers' clocks differ"
+    clock.now -= 3_600
+    kept.answer(room.code, one.token, "q1", 3.0)
+    assert kept.board(room.code).answers["q1"] == {one.number: 3.0}
+
+
 def test_a_room_that_all_flood_says_so_and_stays_readable(kept):
     room = kept.open(ASKED)
     members = joined(kept, room.code, *(f"s{i}" for i in range(50)))

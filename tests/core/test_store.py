@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import sqlite3
 import subprocess
 import sys
 import zipfile
@@ -12,8 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
-from replearn_core import folder, storage, weights
+from replearn_core import database, folder, storage, weights
+from replearn_core.engine.books import Books
+from replearn_core.engine.fair import FairQueue
 from replearn_core.events import Finished, Progress, Started
 from replearn_core.experiment import Experiment
 from replearn_core.folder import Damaged
@@ -189,6 +193,18 @@ def test_a_write_that_fails_half_way_leaves_the_old_run_readable(kept, monkeypat
     assert not [path for path in (kept.root / run_id).iterdir() if path.name.endswith(".part")]
 
 
+def test_what_a_killed_server_had_half_written_is_gone_with_the_next_start(kept):
+    run_id = keep(kept, experiment())
+    kept.write_task("a" * 32, b"answer")
+    left = [kept.root / run_id / ".frames.npz.17.23.part", kept.root / "tasks" / ".b.17.23.part", kept.root / ".x.17.23.part"]
+    for path in left:
+        path.write_bytes(b"half")
+    reopened = again(kept)
+    assert not [path for path in left if path.exists()]
+    assert reopened.read(run_id).events and reopened.read_task("a" * 32) == b"answer"
+    reopened.close()
+
+
 def test_a_store_of_another_server_can_be_read_only(kept):
     run_id = keep(kept, experiment())
     second = Store(kept.root, shipped=None)
@@ -202,6 +218,52 @@ def test_a_store_of_another_server_can_be_read_only(kept):
     third = Store(kept.root, shipped=None)
     assert third.problem is not None, "the first one still has it"
     third.close()
+
+
+def test_a_store_is_taken_over_once_the_server_before_has_left(kept):
+    run_id = keep(kept, experiment())
+    kept.enter(experiment(1))
+    second = Store(kept.root, shipped=None)
+    assert not second.try_again() and second.problem.key == "problem.store_locked"
+    kept.close()
+    assert second.try_again() and second.problem is None
+    assert second.kept(run_id).state == "finished" and second.kept(experiment(1).id).state == "interrupted"
+    assert second.enter(experiment(2)) == 0 and second.try_again()
+    second.close()
+    second.try_again()
+    third = Store(kept.root, shipped=None)
+    assert third.problem is None, "a closed one takes nothing"
+    third.close()
+
+
+def test_an_index_that_cannot_be_written_now_is_not_taken_for_damaged(kept, monkeypatch):
+    run_id = keep(kept, experiment())
+    kept.close()
+    monkeypatch.setattr(database, "_options", lambda url: {"connect_args": {"timeout": 0.05, "check_same_thread": False}})
+    somebody = sqlite3.connect(kept.root / "index.sqlite", isolation_level=None)
+    somebody.execute("pragma locking_mode = exclusive")
+    somebody.execute("begin exclusive")
+    opened = Store(kept.root, shipped=None)
+    assert opened.problem.key == "problem.store_failed" and not list(kept.root.glob("*.damaged"))
+    assert opened.read(run_id).events and [entry.state for entry in opened.runs()] == ["finished"], "old runs stay readable"
+    with pytest.raises(StoreUnavailable):
+        opened.enter(experiment(1))
+    somebody.close()
+    assert opened.try_again() and opened.enter(experiment(1)) == 0 and opened.kept(run_id).count == 4
+    opened.close()
+
+
+def test_a_failure_whose_statement_speaks_of_full_is_not_a_full_disk(kept, monkeypatch):
+    kept.enter(experiment())
+    kept._index.engine.dispose()
+
+    def fails(*_, **__):
+        raise OperationalError("update", {"problem": "problem.store_full"}, sqlite3.OperationalError("database is locked"))
+
+    monkeypatch.setattr(kept._index, "change", fails)
+    with pytest.raises(StoreUnavailable) as error:
+        kept.mark(experiment().id, "failed")
+    assert error.value.problem.key == "problem.store_failed"
 
 
 def test_the_lock_of_a_killed_server_is_free(tmp_path):
@@ -238,6 +300,26 @@ def test_the_quota_takes_the_least_recently_used_but_no_ancestor(tmp_path):
     assert {entry.run_id for entry in opened.runs()} == {parent, used, child, latest}
     assert not (opened.root / unused).exists() and (opened.root / parent).exists()
     opened.close()
+
+
+def test_states_that_are_kept_for_continuations_count_and_leave_nothing_of_a_deleted_run(kept):
+    run_id = keep(kept, experiment())
+    before = kept._index.total()
+    assert kept.pin_state(run_id, 2)
+    assert kept._index.total() == kept._bytes(run_id) > before
+    kept.delete(run_id)
+    kept.keep_state(run_id, *state_of(experiment(), 1), 1)
+    assert kept.storage.folders() == []
+
+
+def test_a_run_that_is_looked_at_from_memory_is_used_all_the_same(kept):
+    run_id = keep(kept, experiment())
+    books = Books(kept, FairQueue())
+    books.view(run_id)
+    kept._used.clear()
+    kept._index.change(run_id, used=1.0)
+    books.view(run_id)
+    assert kept._index.row(run_id).used > 1.0
 
 
 def test_runs_that_wait_are_never_evicted(tmp_path):

@@ -104,6 +104,34 @@ def test_the_coldest_run_makes_room_but_none_that_is_needed(index):
     assert index.coldest() is None, "the latest stays"
 
 
+def test_a_run_that_was_begun_again_or_continued_since_makes_no_room(index):
+    for name, used in (("1", 1.0), ("2", 2.0), ("3", 3.0)):
+        index.claim(row(name * 32, state="finished", used=used))
+    assert index.coldest() == "1" * 32
+    index.change("1" * 32, state="queued")  # by another server, at this moment
+    assert not index.remove("1" * 32, still_free=True)
+    index.change("1" * 32, state="finished")
+    index.claim(row("4" * 32, used=4.0, parent="1" * 32))
+    assert not index.remove("1" * 32, still_free=True) and index.row("1" * 32)
+    assert index.remove("2" * 32, still_free=True) and index.row("2" * 32) is None
+
+
+def test_run_folders_are_listed_in_full_by_whoever_follows_one_that_was_killed_while_listing(tmp_path):
+    def killed():
+        yield row("1" * 32)
+        raise KeyboardInterrupt
+
+    first = Index(database.connect(None, tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        first.prepare(killed)
+    first.close()
+    second = Index(database.connect(None, tmp_path))
+    second.prepare(lambda: [row("1" * 32), row("2" * 32)])
+    assert {one.id for one in second.latest(9)} == {"1" * 32, "2" * 32}
+    second.prepare(lambda: pytest.fail("listed once is enough"))
+    second.close()
+
+
 def test_a_row_comes_back_as_it_was(index):
     kept = Row(RUN, "finished", '{"π": "é"}', OTHER, 1.7e9 + 0.25, 2.5, 2**40, 3, 0.125, PROBLEM, 4, "one")
     index.claim(kept)
@@ -129,6 +157,23 @@ def test_of_many_servers_that_ask_at_once_one_gets_the_run(postgres):
             assert sorted(map(str, pool.map(claim, range(4)))) == ["0", "None", "None", "None"]
     for one in servers:
         one.close()
+
+
+@pytest.mark.slow
+def test_a_server_that_hangs_amid_a_transaction_holds_the_others_up_for_seconds(postgres):
+    url = postgres.database()
+    one, two = (Index(database.connect(url)) for _ in range(2))
+    one.prepare(lambda: [row()])
+    with one.engine.begin() as hangs:
+        hangs.exec_driver_sql("select * from runs_2 for update")
+        with pytest.raises(SQLAlchemyError, match="lock timeout"):
+            two.claim(row(server="two"))
+        assert hangs.exec_driver_sql("show idle_in_transaction_session_timeout").scalar() == "15s"
+        network = hangs.connection.driver_connection.info.get_parameters()
+        assert network["tcp_user_timeout"] == "5000" and network["keepalives_idle"] == "5"
+    assert two.row(RUN)
+    for index in (one, two):
+        index.close()
 
 
 # ---- the database ----

@@ -19,6 +19,9 @@ NOISE = Term(name="salt_and_pepper", weight=0.2)
 OTHERS = {
     "greedy": preset("digits", "deep").changed(strategy="greedy", **SMALL),
     "deep contraction": preset("digits", "deep").changed(penalties=(CONTRACTION,), **SMALL),
+    "greedy contraction of a code without a closed form": Experiment(
+        dataset="digits", hidden=(40,), code="k_sparse", code_size=20, strategy="greedy", penalties=(CONTRACTION,), **SMALL
+    ),
     "tied": Experiment(
         dataset="digits", hidden=(), code_size=20, code="tanh", tied=True, corruption=NOISE, penalties=(L1,), **SMALL
     ),
@@ -61,15 +64,30 @@ def test_other_networks_strategies_and_data_do_so_too(name, tmp_path):
     assert said_by(takehome.script([(e, e.epochs)]), tmp_path) == pytest.approx(expected, rel=0.01)
 
 
+def sparser(weight):
+    """Penalties of sparse coding with another λ than the preset's."""
+    return (Term(name="l1", weight=weight), Term(name="prediction", weight=1.0))
+
+
+TOGGLED = {  # variant, penalties before and after; weights with which a step under the other's would show
+    "switched on": ("undercomplete", (), (Term(name="l1", weight=1.0),)),
+    "switched off": ("undercomplete", (Term(name="l1", weight=1.0),), ()),
+    "inference under another weight": ("psc", sparser(0.5), sparser(3.0)),
+    "layers that began as inference under another weight": ("lista", sparser(0.5), sparser(3.0)),
+}
+
+
 @pytest.mark.slow
-def test_a_penalty_that_was_toggled_on_the_way_is_in_the_script(tmp_path):
-    first = preset("digits", "undercomplete").changed(**SMALL)
+@pytest.mark.parametrize("name", TOGGLED)
+def test_a_penalty_that_was_changed_on_the_way_is_in_the_script_from_there_on(name, tmp_path):
+    variant, before, after = TOGGLED[name]
+    first = preset("digits", variant).changed(train_size=300, epochs=8, penalties=before)
     middle = end_of(first)
-    second = first.changed(penalties=(L1,), continues=(first.id, 2), epochs=3)
+    second = first.changed(penalties=after, continues=(first.id, 8), epochs=3)
     expected = end_of(second, middle.state).metrics["squared_error"]
-    text = takehome.script([(first, 2), (second, 5)])
+    text = takehome.script([(first, 8), (second, 11)])
     assert text.count("dict(epochs=") == 2
-    assert said_by(text, tmp_path) == pytest.approx(expected, rel=0.01)
+    assert said_by(text, tmp_path) == pytest.approx(expected, rel=0.001)
 
 
 @pytest.mark.slow

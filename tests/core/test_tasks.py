@@ -181,7 +181,7 @@ def done(engine: Engine, task_id: str):
 
 
 def worker_pid(engine: Engine) -> int:
-    return next(iter(until(lambda: engine.dask._everywhere(os.getpid)).values()))
+    return next(iter(until(lambda: engine.dask._client and engine.dask._client.run(os.getpid)).values()))
 
 
 def test_a_task_is_answered_and_kept_for_the_next_server(engine, run):

@@ -357,6 +357,18 @@ def test_continuing_without_weights_of_its_own_starts_afresh_at_the_named_epoch(
     assert (events[0].first_epoch, events[0].last_epoch, events[-1].epoch) == (4, 7, 7)
 
 
+@pytest.mark.parametrize("code", INFERRED_CODES)
+def test_an_encoder_that_began_to_learn_in_a_continuation_resumes_with_steps_of_its_own(code, make_data):
+    data, l1, predicts = make_data(), {"name": "l1", "weight": 0.5}, {"name": "prediction", "weight": 1.0}
+    first = small(code=code, penalties=[l1])
+    begun = run(first, data)[-1].state
+    assert "optimizer.exp_avg.decoder.0.weight" in begun and not [name for name in begun if "exp_avg.encoder" in name]
+    second = first.changed(penalties=[l1, predicts], continues=(first.id, 3), epochs=4)
+    events = run(second, data, weights=begun)
+    third = second.changed(continues=(second.id, 5), epochs=2)
+    assert_same_state(run(third, data, weights=states_of(events)[5])[-1].state, events[-1].state)
+
+
 # ---- divergence ----
 
 WILD = {"hidden": (512,) * 6, "code": "linear", "learning_rate": 1.0, "epochs": 4}
@@ -377,6 +389,14 @@ def test_a_run_that_diverges_within_a_long_epoch_ends_there(make_data, monkeypat
     events = run(small(batch_size=4, **WILD), make_data())
     assert events[-1].kind == "diverged" and events[-1].epoch == 0
     assert all(bool(torch.isfinite(value).all()) for value in events[-1].state.values())
+
+
+def test_atoms_that_stop_being_finite_end_in_divergence_and_not_in_an_accident(make_data):
+    deep = {"code": "lista", "code_size": 60, "code_options": {"layers": 20}, "learning_rate": 1.0, "batch_size": 4}
+    e = small(penalties=[{"name": "l1", "weight": 0.5}, {"name": "prediction", "weight": 1.0}], **deep)
+    events = run(e, make_data())
+    assert_grammar(events, e)
+    assert events[-1].kind == "diverged" and events[-1].epoch == 0
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf])

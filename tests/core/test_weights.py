@@ -101,6 +101,7 @@ def test_ranges_that_do_not_fit_are_refused_with_the_tensor(header, body):
         {"a": entry([1.0], 0, 4)},
         {"a": entry([True], 0, 4)},
         {"a": entry([1] * 50, 0, 4)},
+        {"a": entry([0, 2**47, 2**47], 0, 0)},
         {"a": "F32"},
         {"__metadata__": {"run": 3}},
         {"__metadata__": []},

@@ -267,13 +267,10 @@ def test_thresholds_that_training_makes_negative_count_as_zero():
     torch.testing.assert_close(model(X), X @ model.encoder.T)
 
 
-def test_a_lista_without_a_dictionary_comes_from_sizes_and_a_generator():
-    first, again = (Lista.of_size(6, 9, 0.1, 3, torch.Generator().manual_seed(5)) for _ in range(2))
-    x = draw(0, 4, 6).float()
-    assert first(x).shape == (4, 9)
-    assert torch.equal(first(x), again(x))
-    norms = random_dictionary(6, 9, torch.Generator().manual_seed(5)).norm(dim=0)
-    torch.testing.assert_close(norms, torch.ones(9))
+def test_a_random_dictionary_follows_from_its_generator_and_has_unit_atoms():
+    first, again = (random_dictionary(6, 9, torch.Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(first, again) and first.shape == (6, 9)
+    torch.testing.assert_close(first.norm(dim=0), torch.ones(9))
 
 
 def test_what_does_not_fit_is_named():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -16,12 +17,14 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from replearn_core.own import csvfile
+from replearn_core.own import csvfile, limited
+from replearn_core.own.refusal import Refused
 
 READ_SECONDS = 15.0
 FIT_SECONDS = 240  # of processor time
@@ -39,14 +42,32 @@ class Busy(Exception):
     """Another visitor's file is being worked on."""
 
 
+class _Place:
+    """The one place for a fitting, given back once, by whoever comes first: the end of its process, or its owner."""
+
+    def __init__(self) -> None:
+        if not _one.acquire(blocking=False):
+            raise Busy
+        self._lock, self._held = threading.Lock(), True
+
+    def leave(self) -> None:
+        with self._lock:
+            held, self._held = self._held, False
+        if held:
+            _one.release()
+
+
 def look(data: bytes) -> dict[str, Any]:
-    """{"summary": csvfile.summary} or {"problem": [key, numbers]} of these bytes."""
+    """{"summary": csvfile.summary} or {"problem": [key, numbers]} of these bytes. Takes its turn among all files of strangers."""
     if len(data) > csvfile.MOST_BYTES:
         return {"problem": ["too_big", {"megabytes": round(len(data) / 2**20, 1), "limit": csvfile.MOST_BYTES // 2**20}]}
     command = [sys.executable, "-I", str(Path(csvfile.__file__))]
     try:
-        ran = subprocess.run(command, input=data, capture_output=True, timeout=READ_SECONDS)
+        with limited.turn():
+            ran = subprocess.run(command, input=data, capture_output=True, timeout=READ_SECONDS, env=limited.environment())
         return json.loads(ran.stdout)
+    except Refused:
+        return {"problem": ["busy", {}]}
     except subprocess.TimeoutExpired:
         return {"problem": ["too_slow", {"seconds": round(READ_SECONDS)}]}
     except ValueError:  # killed by a limit, or broken: the child says nothing that could be relayed
@@ -55,20 +76,29 @@ def look(data: bytes) -> dict[str, Any]:
 
 
 class Fitting:
-    """Models being fitted on one file. Raises Busy. Ends with its owner: a forgotten one is killed and its folder removed."""
+    """Models being fitted on one file. Raises Busy. Ends with its owner: a forgotten one is killed and its folder removed.
+
+    The next one may begin as soon as this one's process has ended, whether or not anybody has looked at its answer.
+    """
 
     def __init__(self, data: bytes, roles: Mapping[str, str], settings: Mapping[str, Any]):
-        if not _one.acquire(blocking=False):
-            raise Busy
-        self._folder = tempfile.TemporaryDirectory(prefix="replearn-")
+        place = _Place()
+        with ExitStack() as undo:
+            undo.callback(place.leave)
+            self._folder = tempfile.TemporaryDirectory(prefix="replearn-")
+            undo.callback(self._folder.cleanup)
+            self._child = self._started()
+            undo.pop_all()  # it has begun
+        self._end = weakref.finalize(self, _ended, self._child, self._folder, place)
+        header = json.dumps({"roles": dict(roles), "settings": dict(settings)}).encode()
+        threading.Thread(target=_feed, args=(self._child, header, data, place), daemon=True).start()
+
+    def _started(self) -> subprocess.Popen:
         command = [sys.executable, "-m", __name__, self._folder.name]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         quiet = subprocess.DEVNULL
         with (Path(self._folder.name) / "errors").open("wb") as errors:
-            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=errors, env=environment, cwd=ROOT)
-        self._end = weakref.finalize(self, _ended, self._child, self._folder)
-        header = json.dumps({"roles": dict(roles), "settings": dict(settings)}).encode()
-        threading.Thread(target=_feed, args=(self._child, header, data), daemon=True).start()
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=errors, env=environment, cwd=ROOT)
 
     @property
     def share(self) -> float:
@@ -108,18 +138,20 @@ class Fitting:
         self._end()
 
 
-def _feed(child: subprocess.Popen, header: bytes, data: bytes) -> None:
-    """Both parts with their lengths; the pipe stays open, so that the child sees this process end."""
+def _feed(child: subprocess.Popen, header: bytes, data: bytes, place: _Place) -> None:
+    """Both parts with their lengths; the pipe stays open, so that the child sees this process end. Then its place is free."""
     try:
         assert child.stdin is not None
         for part in (header, data):
             child.stdin.write(struct.pack("<Q", len(part)) + part)
         child.stdin.flush()
     except (OSError, ValueError):
-        return  # it has ended
+        pass  # it has ended
+    child.wait()
+    place.leave()
 
 
-def _ended(child: subprocess.Popen, folder: tempfile.TemporaryDirectory) -> None:
+def _ended(child: subprocess.Popen, folder: tempfile.TemporaryDirectory, place: _Place) -> None:
     if child.poll() is None:
         child.kill()
     child.wait()
@@ -129,7 +161,7 @@ def _ended(child: subprocess.Popen, folder: tempfile.TemporaryDirectory) -> None
     except OSError:
         pass
     folder.cleanup()
-    _one.release()
+    place.leave()
 
 
 # ---- in the child ----
@@ -151,8 +183,10 @@ def _exactly(many: int) -> bytes:
     return b"".join(pieces)
 
 
-def _leave_with_parent() -> None:
+def _leave_with_parent(folder: Path) -> None:
+    """The pipe closes where the server ends, even if it is killed: then nothing of the visitor's stays here."""
     os.read(0, 1)
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 
@@ -166,7 +200,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_ANSWER, MOST_ANSWER))
     os.nice(10)
     asked, data = json.loads(_part()), _part()
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=_leave_with_parent, args=(folder,), daemon=True).start()
 
     import torch
 

@@ -3,7 +3,12 @@
 import gzip
 import io
 import json
+import struct
+import subprocess
+import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +19,7 @@ from hypothesis import strategies as st
 from replearn_core.applications.notifications import limited, tables
 from replearn_core.datasets import Unavailable
 from replearn_core.own import csvfile
+from replearn_core.own import limited as processes
 
 GOOD = "user,app,clicked\n" + "".join(f"u{place % 9},a{place % 4},{place % 3 == 0:d}\n" for place in range(30))
 
@@ -23,6 +29,8 @@ GOOD = "user,app,clicked\n" + "".join(f"u{place % 9},a{place % 4},{place % 3 == 
     [
         (b"", "empty"),
         (b"  \n\n", "empty"),
+        (b",", "empty"),
+        (b";;\n;;\n", "empty"),
         (b"a,b\n", "no_rows"),
         (b"alone\n1\n", "one_column"),
         (b"a,b\n1,2\n1,2,3\n", "ragged"),
@@ -70,6 +78,7 @@ def test_formulas_are_escaped_on_export_and_numbers_are_not():
     assert [csvfile.escaped(one) for one in ("=1+1", "+a", "-b", "@c", " =d", "-1.5", "plain")] == [
         *("'=1+1", "'+a", "'-b", "'@c", "' =d", "-1.5", "plain")
     ]
+    assert csvfile.escaped("＝1+1") == "'＝1+1" and csvfile.escaped("＠c") == "'＠c", "a Chinese spreadsheet reads them alike"
     assert "'=cmd" in csvfile.written(["name"], [["=cmd"]])
 
 
@@ -154,6 +163,12 @@ def test_a_file_is_read_in_a_process_of_its_own():
     assert limited.look(b"a,b\n1\n") == {"problem": ["ragged", {"line": 2, "found": 1, "expected": 2}]}
 
 
+def test_many_different_texts_and_one_empty_cell_are_no_reason_to_give_up():
+    rows = "".join(f"u{place % 99},id{place},{place % 2}\n" for place in range(60_000))
+    found = limited.look(f"user,id,clicked\n{rows}u,,1\n".encode())
+    assert found["summary"]["columns"][1]["distinct"] == 60_001 and found["summary"]["columns"][1]["missing"] == 1
+
+
 def test_a_fitting_that_is_stopped_leaves_nothing_and_lets_the_next_begin():
     first = limited.Fitting(built().encode(), {"outcome": "clicked"}, {"seeds": 5})
     with pytest.raises(limited.Busy):
@@ -162,6 +177,52 @@ def test_a_fitting_that_is_stopped_leaves_nothing_and_lets_the_next_begin():
     first.stop()
     assert not Path(folder).exists()
     limited.Fitting(built().encode(), {"outcome": "clicked"}, {"seeds": 5}).stop()
+
+
+def test_nothing_of_a_visitors_file_stays_where_the_server_is_killed(tmp_path):
+    folder = tmp_path / "fitting"
+    folder.mkdir()
+    (folder / limited.SO_FAR).write_bytes(b"something")
+    command = [sys.executable, "-m", limited.__name__, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=limited.ROOT) as child:
+        header = json.dumps({"roles": {"outcome": "clicked"}, "settings": {"seeds": 20}}).encode()
+        for part in (header, built().encode()):
+            child.stdin.write(struct.pack("<Q", len(part)) + part)
+        child.stdin.close()  # as the system does for a server that is gone
+        assert child.wait(60) == 1
+    assert not folder.exists()
+
+
+def test_a_fitting_that_has_ended_lets_the_next_begin_though_nobody_looks():
+    first = limited.Fitting(GOOD.encode(), {"outcome": "clicked"}, {"seeds": 5})  # too few clicks: it ends at once
+    end = time.monotonic() + 60
+    while True:
+        try:
+            limited.Fitting(GOOD.encode(), {"outcome": "clicked"}, {"seeds": 5}).stop()
+            break
+        except limited.Busy:
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.05)
+    assert first.result()["problem"][0] == "too_few_outcomes", "its answer is still there for its owner"
+
+
+def test_a_fitting_that_cannot_begin_keeps_nobody_waiting(monkeypatch):
+    def fails(*_, **__):
+        raise OSError("no more processes")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(limited.subprocess, "Popen", fails)
+        with pytest.raises(OSError, match="no more"):
+            limited.Fitting(GOOD.encode(), {"outcome": "clicked"}, {"seeds": 5})
+    limited.Fitting(GOOD.encode(), {"outcome": "clicked"}, {"seeds": 5}).stop()
+
+
+def test_files_are_read_in_turn_with_all_other_files_of_strangers(monkeypatch):
+    monkeypatch.setattr(processes, "PATIENCE", 0.01)
+    monkeypatch.setattr(processes, "_free", threading.BoundedSemaphore(1))
+    with processes.turn():
+        assert limited.look(GOOD.encode()) == {"problem": ["busy", {}]}
+    assert "summary" in limited.look(GOOD.encode())
 
 
 # ---- real sets ----

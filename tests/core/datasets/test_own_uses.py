@@ -56,9 +56,10 @@ def test_what_a_study_cannot_use_is_refused_before_anything_is_queued(own):
     assert caught.value.problems[0].key in ("problem.unknown_choice", "problem.own_study_small")
 
 
-def test_too_few_of_a_class_are_told_and_not_passed_over():
+@pytest.mark.parametrize(("study", "classes"), [("few_labels", 20), ("sparse", 75), ("penalised", 75)])
+def test_too_few_of_a_class_are_told_and_not_passed_over(study, classes):
     with pytest.raises(Refused, match="own_study_class"):
-        studies.run_study("few_labels", {"dataset": brought(count=300, classes=20)})
+        studies.run_study(study, {"dataset": brought(count=300, classes=classes)})
 
 
 def test_studies_of_other_questions_take_no_own_data():

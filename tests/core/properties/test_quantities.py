@@ -270,6 +270,27 @@ def test_probes_read_what_a_layer_holds_and_not_what_it_does_not():
     assert nothing["class"] < 0.25 and nothing["position"] < 0.05
 
 
+@pytest.mark.parametrize("units", [3, 20, 50])
+def test_ridge_weights_are_those_of_the_penalised_least_squares_whichever_matrix_is_smaller(units):
+    from sklearn.linear_model import Ridge
+
+    random = np.random.default_rng(0)
+    a, wanted = random.normal(size=(20, units)), random.normal(size=(20, 2))
+    np.testing.assert_allclose(hierarchical.ridge(a, wanted), Ridge(1.0, fit_intercept=False).fit(a, wanted).coef_.T, atol=1e-9)
+
+
+def test_probes_of_wide_feature_maps_are_fitted_on_as_many_pictures_as_can_be_held(monkeypatch):
+    settings_, read, real = (
+        hierarchical.Hierarchical(network="conv", depth=1, epochs=1, train_size=300),
+        set(),
+        hierarchical.probes,
+    )
+    monkeypatch.setattr(hierarchical, "NUMBERS", 8 * 4 * 4 * 200)  # 8 maps of 4×4
+    monkeypatch.setattr(hierarchical, "probes", lambda *told: read.add(len(told[0])) or real(*told))
+    done = hierarchical.run_hierarchical(settings_)
+    assert read == {200} and 0.2 < np.mean(done.values["level1.class"]) <= 1
+
+
 def test_a_tree_joins_the_nearest_classes_first():
     labels = np.repeat(np.arange(3), 10)
     codes = np.array([[0.0, 0], [0.1, 0], [5, 5]])[labels]
@@ -344,6 +365,14 @@ def test_keeping_all_units_is_the_whole_reconstruction(study):
     errors, pictures = sparse.keep_strongest(network, codes, data.x_test)
     assert errors[-1] == pytest.approx(measures.reconstruction_error(data.x_test, sparse.decoded(network, codes)), rel=1e-5)
     assert pictures.shape == (8, 10, 8, 8)
+
+
+def test_a_studys_error_is_that_of_all_units_however_many_are_kept(study, monkeypatch):
+    done = study("sparse")
+    monkeypatch.setattr(sparse, "KEPT", (1, 5))  # as for a code of more units than the real ones' 100
+    again = sparse.run_sparse(done.settings)
+    for family in sparse.FAMILIES:
+        assert again.values[f"{family}.error"] == pytest.approx(done.values[f"{family}.error"], rel=1e-5)
 
 
 def test_multiply_adds_saved_are_the_share_of_zeros():
@@ -529,6 +558,22 @@ def test_too_few_labels_leave_the_probe_out(carded):
     network, data = carded
     few = replace(data, x_train=data.x_train[:30], y_train=data.y_train[:30])
     assert "labels" not in card.measure_run(network, few)
+
+
+def test_a_single_class_leaves_the_probe_out(carded):
+    network, data = carded
+    numbers = card.measure_run(network, replace(data, y_train=np.zeros_like(data.y_train)))
+    assert "labels" not in numbers and 0 < numbers["hierarchical"] < 0.2
+
+
+def test_the_class_probe_reads_as_many_samples_of_wide_feature_maps_as_it_can_hold(carded, monkeypatch):
+    network, data = carded
+    held: list[tuple[int, ...]] = []
+    real = card.class_accuracy
+    monkeypatch.setattr(card, "NUMBERS", 32 * 50)  # fifty samples of the first layer's 32 units
+    monkeypatch.setattr(card, "class_accuracy", lambda *arrays: held.extend(one.shape for one in arrays) or real(*arrays))
+    assert 0.1 < card.measure_run(network, data)["hierarchical.reference"] <= 1
+    assert held == [(50, 16), (50,), (50, 16), (50,), (50, 32), (50,), (50, 32), (50,)]
 
 
 @pytest.mark.parametrize(("value", "reference", "said"), [(0.9, 0.8, "more"), (0.8, 0.9, "less"), (0.81, 0.8, "same")])

@@ -15,6 +15,7 @@ from replearn_core.experiment import Experiment, InvalidExperiment
 from replearn_core.presets import preset
 from replearn_core.properties.study import trained
 from replearn_core.sparse_coding import objective
+from replearn_core.training import train
 from replearn_core.variants import clean, compress, contracted, lab, penalised, predicted, scale, stacked
 from tests.core.variants.conftest import SMALL
 
@@ -132,6 +133,13 @@ def test_a_perfect_copy_recognises_every_picture_and_a_constant_only_one():
     assert compress.recognised(x, np.repeat(x[:1], 50, axis=0)) == 1 / 50
 
 
+def test_the_untrained_network_is_the_run_at_epoch_0():
+    data, e = load("digits", 200), preset("digits", "undercomplete", train_size=200, epochs=1)
+    state = next(event.state for event in train(e, data, device="cpu") if event.kind == "progress")
+    found = compress.begun(e, data).state_dict()
+    assert all(torch.equal(state[name], value) for name, value in found.items())
+
+
 def test_what_lies_along_axes_adds_up_to_everything():
     random = np.random.default_rng(0)
     x, axes = random.normal(size=(30, 6)), np.linalg.qr(random.normal(size=(6, 6)))[0].T
@@ -139,6 +147,12 @@ def test_what_lies_along_axes_adds_up_to_everything():
     np.testing.assert_allclose(there, lost)
     assert there.sum() == pytest.approx(np.square(x).sum())
     assert compress.along_axes(x, x, axes)[1].sum() == pytest.approx(0)
+
+
+def test_axes_on_which_nothing_varies_have_no_share():
+    there, lost = np.array([4.0, 2.0, 1e-31, 0.0]), np.array([1.0, 3.0, 0.2, 0.0])
+    np.testing.assert_allclose(compress.rebuilt_shares(there, lost), [0.75, -0.5, 0, 0])
+    np.testing.assert_allclose(compress.rebuilt_shares(np.zeros(2), np.ones(2)), 0)
 
 
 def test_random_features_lose_nothing_when_there_are_as_many_as_pixels_and_no_code_of_a_size_beats_pca():
@@ -154,6 +168,7 @@ def test_copies_and_their_negatives_are_one_feature_and_silence_is_none():
     a, b = random.normal(size=(2, 8, 8))
     assert penalised.distinct(np.stack([a, 2 * a, -a, b, np.zeros((8, 8))])) == 2
     assert penalised.distinct(np.eye(10)) == 10 and penalised.distinct(np.zeros((3, 4))) == 0
+    assert penalised.distinct(np.zeros((0, 8, 8))) == 0  # every unit is dead
 
 
 def test_the_noise_of_a_level_is_what_it_says_and_the_same_for_both_networks():
