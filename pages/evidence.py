@@ -38,7 +38,7 @@ if not wanted:
 # ---- to take home ----
 st.download_button(
     t("evidence.csv", n=len(wanted)),
-    told.as_csv(wanted),
+    text.later(lambda: told.as_csv(wanted)),
     file_name="evidence.csv",
     mime="text/csv",
     icon=":material/download:",

@@ -7,8 +7,8 @@ from pages.ui.notifications import knobs, region, state
 from pages.ui.text import ASSETS
 
 st.html(ASSETS / "css" / "properties.css")
-state.follow_link()
-lesson = text.lesson("notifications")[state.part()]
+state.ADDRESS.follow()
+lesson = text.lesson("notifications")[state.ADDRESS.part()]
 
 with st.container(key="properties_page"):
     above, beside, picture, below = (st.container(key=f"properties_{name}") for name in ("choice", "knobs", "picture", "notes"))

@@ -8,8 +8,8 @@ from pages.ui.text import ASSETS
 
 st.html(ASSETS / "css" / "properties.css")
 st.html(ASSETS / "css" / "pretraining.css")
-state.follow_link()
-lesson = text.lesson("pretraining")[state.part()]
+state.ADDRESS.follow()
+lesson = text.lesson("pretraining")[state.ADDRESS.part()]
 
 with st.container(key="properties_page"):
     above, beside, picture, below = (st.container(key=f"properties_{name}") for name in ("choice", "knobs", "picture", "notes"))

@@ -32,4 +32,4 @@ with picture:
 with below:
     notes.beneath(lesson["notice"])
 
-state.write_link()
+state.ADDRESS.write()

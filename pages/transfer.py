@@ -8,8 +8,8 @@ from pages.ui.transfer import knobs, region, state
 
 st.html(ASSETS / "css" / "properties.css")
 st.html(ASSETS / "css" / "transfer.css")
-state.follow_link()
-lesson = text.lesson("transfer")[state.part()]
+state.ADDRESS.follow()
+lesson = text.lesson("transfer")[state.ADDRESS.part()]
 
 with st.container(key="properties_page"):
     above, beside, picture, below = (st.container(key=f"properties_{name}") for name in ("choice", "knobs", "picture", "notes"))

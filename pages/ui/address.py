@@ -4,7 +4,7 @@ For pages whose settings are plain options (`replearn_core.options`). No link st
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -23,11 +23,63 @@ Values = Mapping[str, float | str]
 class Address:
     """The settings of one page. name: of its session keys and of its text keys `<name>.knob.<setting>`.
 
-    options: gives the page's options by name, defaults in them. A page about a run has the setting `run` too, "" for the usual.
+    options_of: gives the options of a part by name, defaults in them; of a page without parts those of "". parts: their names;
+    the setting `part` is the one on screen. shared: (part, other part) → names of settings that stay on the way from the one to
+    the other, None = all that both have. A page about a run has the setting `run` too, "" for the usual.
     """
 
-    def __init__(self, name: str, options: Callable[[], Mapping[str, Option]], about_run: bool = False):
-        self.name, self._options, self._about_run = name, options, about_run
+    def __init__(
+        self,
+        name: str,
+        options_of: Callable[[str], Mapping[str, Option]],
+        *,
+        parts: Sequence[str] = (),
+        shared: Callable[[str, str], Collection[str] | None] = lambda part, other: None,
+        about_run: bool = False,
+    ):
+        self.name, self._options_of, self._about_run = name, options_of, about_run
+        self._parts, self._shared = tuple(parts), shared
+
+    # ---- parts ----
+
+    def part(self) -> str:
+        """The part on screen; "" for a page without parts."""
+        found = session.get(f"{self.name}.turned", {}).get("part")
+        return found if found in self._parts else self._parts[0] if self._parts else ""
+
+    def show(self, part: str) -> None:
+        """Another part. What is shared stays where it is possible there too; all else goes back to its default."""
+        if part not in self._parts:
+            return
+        options, names = self._options_of(part), self._shared(self.part(), part)
+        turned = {name: value for name, value in self._stored().items() if names is None or name in names}
+        kept = {name: value for name, value in turned.items() if name in options and self._fits(options[name], value)}
+        session.put(f"{self.name}.turned", kept | self._at(part))
+        session.put(f"{self.name}.problems", ())
+
+    def usual(self) -> None:
+        """All knobs of the part on screen back to their defaults."""
+        session.put(f"{self.name}.turned", self._at(self.part()))
+
+    def settings(self) -> dict[str, float | str]:
+        """Every setting of the part on screen."""
+        values = self.values
+        return {name: values[name] for name in self._options_of(self.part())}
+
+    def _at(self, part: str) -> dict[str, float | str]:
+        return {"part": part} if self._parts and part != self._parts[0] else {}
+
+    def _fits(self, option: Option, value: float | str) -> bool:
+        try:
+            return checked(option, value) == value
+        except PydanticCustomError:
+            return False
+
+    def _options(self) -> dict[str, Option]:
+        own: dict[str, Option] = {"part": Choice("part", self._parts, self._parts[0])} if self._parts else {}
+        return own | dict(self._options_of(self.part()))
+
+    # ---- all settings ----
 
     @property
     def values(self) -> dict[str, float | str]:
@@ -54,15 +106,15 @@ class Address:
             self._keep({**self._turned(), name: found})
         session.put(f"{self.name}.problems", tuple(problems))
 
-    def follow(self, parts: Sequence[str] = ()) -> None:
-        """Take over what the address says, once per address. parts: those of a page whose settings depend on its part."""
+    def follow(self) -> None:
+        """Take over what the address says, once per address."""
         query = address_bar.own()
         address = repr(sorted(query.items()))
         known = session.get(f"{self.name}.turned") is not None
         if known and (address == session.get(f"{self.name}.query") or not query):
             return
         session.put(f"{self.name}.query", address)
-        if parts and query and (asked := query.get("part", [parts[0]])[-1]) in parts:
+        if self._parts and query and (asked := query.get("part", self._parts[:1])[-1]) in self._parts:
             self._keep({"part": asked})  # before anything is checked: the options are those of this part
         found: dict[str, float | str] = {}
         problems: list[Problem] = []
@@ -112,20 +164,20 @@ class Address:
         bound = self.bound(name, self.values[name])
         st.selectbox(self.label(name), option.values, format_func=lambda one: labels.get(one, str(one)), **bound)
 
-    def choose_part(self, parts: Sequence[str], shown: str, show: Callable[[str], None]) -> None:
+    def choose_part(self) -> None:
         """Which part of the page is on screen, and what of a link or a knob could not be used."""
         key = f"{self.name}.knob.part"
-        st.session_state[key] = shown
-        labels = {name: t(f"{self.name}.part.{name}") for name in parts}
+        st.session_state[key] = self.part()
+        labels = {name: t(f"{self.name}.part.{name}") for name in self._parts}
         st.segmented_control(
             t(f"{self.name}.choose_part"),
-            parts,
+            self._parts,
             format_func=lambda name: labels.get(name, str(name)),
             key=key,
             required=True,
             label_visibility="collapsed",
             disabled=locks.locked("part"),
-            on_change=lambda: None if locks.locked("part") else show(session.get(key)),
+            on_change=lambda: None if locks.locked("part") else self.show(session.get(key)),
         )
         locks.hint("part")
         if self.problems:
@@ -151,7 +203,10 @@ class Address:
         """What is not at its default. A locked setting is as the link said, whichever way the page came to what it shows."""
         known, held = {*self._options(), "run"}, session.get(f"{self.name}.held", {})
         locked = {name: value for name, value in held.items() if name in known and name != "part" and locks.locked(name)}
-        return dict(session.get(f"{self.name}.turned", {})) | locked
+        return self._stored() | locked
+
+    def _stored(self) -> dict[str, float | str]:
+        return dict(session.get(f"{self.name}.turned", {}))
 
     def _keep(self, values: Values) -> None:
         usual = {name: option.default for name, option in self._options().items()} | {"run": ""}

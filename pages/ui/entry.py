@@ -37,7 +37,7 @@ def main() -> None:
     name = page.url_path or "home"
     bar.above(name)
     visits.note(name)
-    with frame.around(name), errors.contained(name):
+    with errors.told(), frame.around(name), errors.contained(name):
         page.run()
     bar.below()
     with st.container(key="theme_place"):

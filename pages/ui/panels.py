@@ -63,8 +63,8 @@ def found(finding: Finding) -> str:
 
 def _curves(own: RunView, others: Sequence[RunView]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="curve_switches"):
-        log_y = st.toggle(t("figure.log"), value=True, key=session.LOG)
-        weighted = st.toggle(t("figure.weighted"), key=session.WEIGHTED, help=t("figure.weighted_help"))
+        log_y = st.toggle(t("figure.log"), value=True, key=session.LOG, persist_state="session")
+        weighted = st.toggle(t("figure.weighted"), key=session.WEIGHTED, help=t("figure.weighted_help"), persist_state="session")
     draw(*_figure("loss", *_moment(own, others), bool(log_y), bool(weighted)), "chart_curves")
     st.caption(t("figure.curves_help"))
 

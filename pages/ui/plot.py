@@ -1,13 +1,17 @@
 """What our plotly figures share: a frame in the theme's colours, marked lines, how numbers are written. Used by `charts.py`."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from pages.ui import palette
 
+Traces = list[dict[str, Any]]
+Ends = tuple[float, float, float]
 HEIGHT = 300  # CSS px
+NOTHING = 1e-12  # as text.NOTHING, which knows streamlit
 
 
 class Shared(go.Figure):
@@ -66,12 +70,12 @@ def finite(value: float | None) -> float | None:
 
 
 def three(value: float) -> str:
-    """Three significant digits, as everywhere in this app; no exponent where a person would write none."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else "–"
-    if abs(value) >= 1_000:
-        return f"{value:.0f}"
-    return f"{value:#.3g}".rstrip(".") if abs(value) >= 0.001 else f"{value:.1e}"
+    """Three significant digits, as everywhere in this app, with a true minus; no exponent where a person would write none."""
+    if abs(value) < NOTHING or not math.isfinite(value):
+        return "0" if abs(value) < NOTHING else "–"
+    small = abs(value) < 0.001
+    shown = f"{value:.0f}" if abs(value) >= 1_000 else f"{value:.1e}" if small else f"{value:#.3g}".rstrip(".")
+    return shown.replace("-", "−")
 
 
 def epoch_text(epoch: float) -> str:
@@ -87,3 +91,50 @@ def plain(text: str) -> str:
 def vertical(x: float, colour: str, dash: str, width: float) -> dict[str, Any]:
     line = {"color": colour, "dash": dash, "width": width}
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line, "layer": "above"}
+
+
+# ---- what several kinds of chart are made of ----
+
+
+def seeds_row(place: int, values: Sequence[float], found: Ends, ink: str, symbol: str, hover: str) -> Traces:
+    """Row `place` of a chart: seeds as rings, below them their mean with its 95 % interval. found: (mean, low, high)."""
+    mean, low, high = found
+    bar = {"type": "data", "symmetric": False, "array": [high - mean], "arrayminus": [mean - low]}
+    shared = {"type": "scatter", "mode": "markers", "showlegend": False}
+    rings = {"color": palette.faded(ink, 0.65), "size": 6, "symbol": "circle-open"}
+    seeds = {"x": list(values), "y": [place + 0.22] * len(values), "marker": rings, "hovertemplate": "%{x:.3g}<extra></extra>"}
+    middle = {"x": [mean], "y": [place - 0.1], "marker": {"color": ink, "size": 10, "symbol": symbol}}
+    error = {"error_x": bar | {"color": ink, "thickness": 2, "width": 5}, "hovertemplate": f"{plain(hover)}<extra></extra>"}
+    return [shared | seeds, shared | middle | error]
+
+
+def rows_axis(labels: Sequence[str], dark: bool) -> dict[str, Any]:
+    """A vertical axis with a label a row, the first on top."""
+    return {
+        "tickvals": list(range(len(labels))),
+        "ticktext": [plain(label) for label in labels],
+        "range": [len(labels) - 0.5, -0.5],
+        "tickfont": {"color": palette.theme(dark).text, "size": 12},
+        "showgrid": False,
+    }
+
+
+def band(x: Sequence[float], low: Sequence[float], high: Sequence[float], ink: str, group: str) -> Traces:
+    """What lies between two curves, as a breath of their colour; nothing of a single place."""
+    if len(x) < 2:
+        return []
+    around = {"x": [*x, *reversed(x)], "y": [*high, *reversed(low)], "fill": "toself", "fillcolor": palette.faded(ink, 0.13)}
+    line = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    return [line | around | {"showlegend": False, "legendgroup": group}]
+
+
+def level(y: float, dark: bool) -> dict[str, Any]:
+    """A dotted line across the chart."""
+    line = {"color": palette.theme(dark).muted, "dash": "dot", "width": 1.5}
+    return {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y, "line": line}
+
+
+def mark(x: float, words: str, dark: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(shapes, notes): a dotted line upwards with its words above it."""
+    note = {"x": x, "y": 1, "yref": "paper", "yanchor": "bottom", "text": words, "showarrow": False, "font": {"size": 12}}
+    return [vertical(x, palette.theme(dark).muted, "dot", 1.5)], [note] if words else []

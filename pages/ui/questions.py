@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import session, tables
+from pages.ui import session, tables, text
 from pages.ui.text import duration, t
 from replearn_core import claims, engine, studies, tasks
 from replearn_core.engine import Refused, TaskView
@@ -99,6 +99,39 @@ def button(question: Asked, key: str) -> None:
         on_click=press,
         args=(question.task,),
     )
+
+
+def invite(question: Asked, page: str, sentence: str) -> None:
+    """Before anybody has asked: what there will be, what it costs, and the button; or why it cannot be had. page: of the keys."""
+    with st.container(border=True, key=f"{page}_invite"):
+        if question.problem is not None:
+            st.text(text.problem(question.problem))
+        if question.task is None:
+            return
+        st.markdown(sentence)
+        options = question.task.options
+        seconds = studies.estimated_seconds(question.task.kind.removeprefix(studies.PREFIX), options)
+        st.caption(t("properties.cost", seeds=int(options["seeds"]), time=duration(seconds)))
+        button(question, f"{page}_run_here")
+
+
+def working(task: tasks.Task, now: Callable[[], Asked], page: str) -> TaskView:
+    """In a fragment that polls: how far the engine is, and the button that gives it up. Its end draws the whole page anew.
+
+    now: the page's question as it stands. page: of the keys.
+    """
+    view = now().view
+    if not view.live or view.task_id != task.id:
+        st.rerun()
+    with st.container(border=True, key=f"{page}_working"):
+        far, end = st.columns([5, 1], vertical_alignment="center")
+        with far:
+            st.progress(min(max(view.progress, 0.0), 1.0), text=t("properties.working", percent=round(100 * view.progress)))
+            if view.position:
+                st.caption(t("properties.queued", n=view.position))
+        with end:
+            st.button(t("properties.stop"), key=f"{page}_stop", icon=":material/stop:", on_click=stop, args=(task,))
+    return view
 
 
 def origin(question: Asked) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.text import t
+from pages.ui.text import later, t
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet reads a formula from
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?", re.IGNORECASE)
@@ -31,8 +31,8 @@ def show(columns: Columns, key: str, *, wide: bool = False, offered: bool = True
 def offer(key: str, made: Callable[[], bytes], label: str | None = None) -> None:
     """The button that saves a CSV, which is made when it is pressed. label: else `CSV`, for what stands right above."""
     st.download_button(
-        label or t("table.csv"), made, f"{key}.csv", "text/csv", key=f"{key}_csv", icon=":material/download:", type="tertiary",
-        on_click="ignore", help=None if label else t("table.csv_help"),
+        label or t("table.csv"), later(made), f"{key}.csv", "text/csv", key=f"{key}_csv", icon=":material/download:",
+        type="tertiary", on_click="ignore", help=None if label else t("table.csv_help"),
     )  # fmt: skip
 
 

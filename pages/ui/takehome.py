@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -67,7 +68,7 @@ def measured(view: RunView) -> float | None:
     return float(end.metrics["squared_error"]) if end is not None and end.kind == "finished" else None  # type: ignore[union-attr]
 
 
-def _button(kind: str, content: str | bytes, name: str, mime: str) -> None:
+def _button(kind: str, content: str | Callable[[], bytes], name: str, mime: str) -> None:
     st.download_button(
         t(f"takehome.{kind}"), content, name, mime, icon=":material/download:", key=f"takehome_{kind}", on_click="ignore"
     )
@@ -81,7 +82,7 @@ def _weights(view: RunView) -> None:
     except Damaged:
         weights = None
     if weights is not None:
-        _button("weights", zipped(view, weights), f"run-{view.run_id[:8]}.zip", "application/zip")
+        _button("weights", text.later(lambda: zipped(view, weights)), f"run-{view.run_id[:8]}.zip", "application/zip")
 
 
 def zipped(view: RunView, weights: bytes) -> bytes:

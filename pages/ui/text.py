@@ -4,10 +4,11 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -21,16 +22,24 @@ MAKING = {Path(one).name: Path(one) for one in [os.environ.get(TRANSLATION)] if 
 """A language that is being written: its code, which is its folder's name, and the folder (docs/translating.md says how)."""
 LANGUAGES = {"zh-TW": "中文", "en": "English"} | {lang: lang for lang in MAKING}
 THIN = "\u2009"
+NOTHING = 1e-12  # numbers nearer to zero are what rounding leaves of it
+T = TypeVar("T")
 _CJK = "\u3400-\u9fff"
 _LATIN = r"A-Za-z0-9{}%$`+±"
+_FULL = "\u3000-\u303f\uff00-\uffef"  # full-width punctuation
+_NEEDLESS = re.compile(rf"(?<=[{_CJK}{_FULL}]){THIN}(?=[{_CJK}{_FULL}])")  # where a Chinese word came into a placeholder's place
 _MATH_OR_CODE = re.compile(r"(```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$)", re.DOTALL)
 
 
 # ---- language ----
 
+_LATER: ContextVar[str | None] = ContextVar("language of what is made after the run that offered it", default=None)
+
 
 def language() -> str:
     """?lang= first, then the choice made, then the browser's language: Chinese of any kind is zh-TW, all else English."""
+    if (kept := _LATER.get()) is not None:
+        return kept
     asked = st.query_params.get("lang")
     if asked in LANGUAGES:
         session.put(session.LANGUAGE, asked)
@@ -48,6 +57,21 @@ def choose(chosen: str) -> None:
     """Switch the language; every other query parameter and all knobs stay."""
     session.put(session.LANGUAGE, chosen)
     st.query_params["lang"] = chosen
+
+
+def later(made: Callable[[], T]) -> Callable[[], T]:
+    """`made` in the language of now, wherever it is called: Streamlit makes a file that is offered when its button is pressed, in
+    a thread that knows no visitor."""
+    lang = language()
+
+    def in_language() -> T:
+        token = _LATER.set(lang)
+        try:
+            return made()
+        finally:
+            _LATER.reset(token)
+
+    return in_language
 
 
 def folder(lang: str) -> Path:
@@ -70,7 +94,7 @@ def said(lang: str, key: str, /, **numbers: Any) -> str:
         return key
     shown = {name: _shown(value, lang) for name, value in numbers.items()}
     try:
-        return sentence.format_map(shown) if "{" in sentence else sentence
+        return _NEEDLESS.sub("", sentence.format_map(shown)) if "{" in sentence else sentence
     except (KeyError, ValueError, IndexError):
         return sentence
 
@@ -110,16 +134,18 @@ def spaced(sentence: str) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits, the same in every locale: 0.00213, 12.3, 1,230."""
+    """Three significant digits, the same in every locale: 0.00213, 12.3, 1,230; 0 for what rounding leaves of it."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, int):
         return f"{value:,}" if abs(value) < 10**15 else f"{value:.2e}"
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "NaN")
-    if value and not 1e-4 <= abs(value) < 1e6:
+    if abs(value) < NOTHING:
+        return "0"
+    if not 1e-4 <= abs(value) < 1e6:
         return f"{value:.2e}".replace("-", "−")
-    digits = 2 - math.floor(math.log10(abs(value))) if value else 0
+    digits = 2 - math.floor(math.log10(abs(value)))
     rounded = f"{round(value, digits):,.{max(0, digits)}f}"
     return (rounded.rstrip("0").rstrip(".") if "." in rounded else rounded).replace("-", "−")
 

@@ -2,10 +2,14 @@
 
 import streamlit as st
 
+from pages.ui import errors
+
 
 def broken() -> None:
     raise KeyError("a name that nobody should see")
 
 
-st.button("Press", on_click=broken)
-st.text("The rest of the page")
+with errors.told():
+    st.button("Press", on_click=broken)
+    st.button("Another")
+    st.text("The rest of the page")

@@ -63,9 +63,10 @@ def test_a_callback_that_breaks_is_told_by_an_id_in_the_visitors_language_and_th
         page = visit(address, lang="zh-TW")
         page.get_by_role("button", name="Press").click()
         told = page.get_by_role("alert")
-        before, after = said("zh-TW", "error.page", id="|").split("|")
+        before, after = said("zh-TW", "error.press", id="|").split("|")
         expect(told).to_contain_text(before)
         expect(told).to_contain_text(after)
         assert "KeyError" not in page.inner_text("body") and "a name that nobody should see" in log.read_text()
-        page.reload()  # as the sentence says
-        expect(page.get_by_text("The rest of the page")).to_be_visible()
+        expect(page.get_by_text("The rest of the page")).to_be_visible()  # beneath the sentence
+        page.get_by_role("button", name="Another").click()
+        expect(told).to_have_count(0)

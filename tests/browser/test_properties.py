@@ -85,3 +85,19 @@ def test_a_run_gets_its_scorecard_on_a_press_in_the_lab_and_has_it_on_the_proper
     expect(page.locator(".st-key-scorecard_row")).to_contain_text("Few labels")
     other = visit(f"{server.address}/properties?part=scorecard", lang="zh-TW")
     expect(other.locator(".st-key-scorecard_row")).to_contain_text("少量標註")
+
+
+def test_no_press_of_a_key_is_lost_to_an_answer_that_was_on_its_way(visit, server):
+    page = visit(f"{server.address}/properties?part=plane")
+    line = page.locator(".lines g.line").first
+    line.focus()
+
+    def place() -> float:
+        return float(re.search(r"0\.\d\d", line.get_attribute("aria-label"))[0])
+
+    before = place()
+    for _ in range(6):  # each told after 250 ms, so that answers come between the presses
+        line.press("ArrowUp")
+        page.wait_for_timeout(330)
+    page.wait_for_timeout(1_500)
+    assert abs(abs(place() - before) - 6 * 0.02) < 1e-6

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from pages.ui.text import said
 
@@ -79,3 +80,20 @@ def test_a_table_is_saved_with_the_numbers_that_it_shows(visit, server):
     head, *rows = csv.reader(io.StringIO(made.decode("utf-8-sig")))
     assert name == "measures.csv" and len(head) == 2 and len(rows) == table.locator("tbody tr").count()
     assert rows[0][0] == table.locator("tbody td").first.inner_text()
+
+
+def test_a_choice_closes_when_the_keyboard_leaves_it(visit, server):
+    page = visit(f"{server.address}/autoencoder?lang=en")
+    film = page.locator(".film .save")
+    film.get_by_role("button", name=said("en", "film.save"), exact=True).press("Enter")
+    expect(film.locator(".save-choice")).to_be_visible()
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    expect(film.locator(".save-choice")).to_be_hidden()
+    expect(film.locator("> button")).to_have_attribute("aria-expanded", "false")
+    page.locator(".st-key-saving .stBidiComponent").wait_for(state="attached")
+    page.locator(".st-key-chart_curves").get_by_label(said("en", "figure.save"), exact=True).press("Enter")
+    page.locator(".lab-save").wait_for()
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    page.locator(".lab-save").wait_for(state="detached")

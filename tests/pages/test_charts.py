@@ -213,7 +213,11 @@ def test_every_figure_wears_the_theme_and_the_font_of_the_app(dark):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (12.345, "12.3"), (0.5, "0.500"), (123.4, "123"), (4321.0, "4321"), (1e-5, "1.0e-05")]
+    ("value", "text"),
+    [
+        *((0, "0"), (12.345, "12.3"), (0.5, "0.500"), (123.4, "123"), (4321.0, "4321"), (-4321.0, "−4321"), (-0.5, "−0.500")),
+        *((1e-5, "1.0e−05"), (-1e-5, "−1.0e−05"), (3.57e-17, "0"), (-3.57e-17, "0"), (float("nan"), "–")),
+    ],
 )
 def test_numbers_have_three_significant_digits(value, text):
     assert plot.three(value) == text
@@ -223,3 +227,16 @@ def test_a_figure_that_many_draw_hands_out_the_same_values_each_time():
     figure = loss([run([1, 2, 4])])
     assert figure.to_dict() is figure.to_dict()
     assert figure.to_dict() == go.Figure(figure).to_dict()
+
+
+def test_a_row_shows_every_seed_and_an_interval_from_its_low_end_to_its_high_one():
+    seeds, mean = plot.seeds_row(3, [1.0, 2.0, 6.0], (3.0, 0.5, 5.0), "#112233", "star", "a <b>")
+    assert seeds["x"] == [1.0, 2.0, 6.0] and set(seeds["y"]) == {3.22}
+    assert mean["x"] == [3.0] and (3.0 - mean["error_x"]["arrayminus"][0], 3.0 + mean["error_x"]["array"][0]) == (0.5, 5.0)
+    assert "&lt;b&gt;" in mean["hovertemplate"] and not go.Figure([seeds, mean]).data[1].showlegend
+
+
+def test_a_band_goes_round_between_its_curves_and_needs_more_than_one_place():
+    (around,) = plot.band([1.0, 2.0], [0.0, 1.0], [5.0, 6.0], "#112233", "one")
+    assert list(zip(around["x"], around["y"])) == [(1.0, 5.0), (2.0, 6.0), (2.0, 1.0), (1.0, 0.0)]
+    assert plot.band([1.0], [0.0], [5.0], "#112233", "one") == []

@@ -1,5 +1,6 @@
 """Our browser components as the server sees them: drawing one imports nothing heavy, so that a first visit is quick."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +36,17 @@ def test_drawing_a_component_for_the_first_time_imports_no_data_frames(name):
     assert ran.returncode == 0, ran.stderr
     loaded = set(ran.stdout.split())
     assert "streamlit" in loaded and "pandas" not in loaded
+
+
+SOURCES = {path.name: path.read_text("utf-8") for path in (ROOT / "pages" / "ui" / "components").rglob("*.js")}
+
+
+def test_no_component_sets_a_handler_that_browsers_know_by_listener_only():
+    """`element.onfocusout = …` is silent: these events have no such property."""
+    silent = re.compile(r"\.on(focusin|focusout|compositionstart|compositionend|DOMContentLoaded|touchleave)\s*=[^=]")
+    assert len(SOURCES) > 30
+    assert [name for name, source in SOURCES.items() if silent.search(source)] == []
+
+
+def test_no_component_writes_html():
+    assert [name for name, source in SOURCES.items() if re.search(r"innerHTML|outerHTML|insertAdjacentHTML", source)] == []

@@ -3,11 +3,11 @@
 import io
 import json
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pages.ui import glossary, text
 from pages.ui.deployment import charts, knobs, package, region, state
@@ -15,18 +15,13 @@ from replearn_core import tasks
 from replearn_core.applications.deployment import FORMS, frontier, models_of
 from replearn_core.engine import TaskView, wire
 from replearn_core.presets import preset
+from tests.pages import opening
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = tuple(text.LANGUAGES)
 
 
-def opened(lang: str = "en", **query) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=30)
-    app.run()
-    app.switch_page("../deployment.py")
-    for name, value in {"lang": lang, **query}.items():
-        app.query_params[name] = value
-    return app.run()
+opened = partial(opening.opened, "deployment")
 
 
 def answered() -> TaskView:

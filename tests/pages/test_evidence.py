@@ -3,10 +3,10 @@
 import csv
 import io
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pages.ui import tables, text
 from pages.ui.evidence import card, told
@@ -14,23 +14,15 @@ from pages.ui.evidence import papers as shown_papers
 from replearn_core import claims, papers
 from replearn_core.claims import Effect, Measured
 from replearn_core.experiment import Experiment
+from tests.pages import opening
+from tests.pages.opening import shown
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = tuple(text.LANGUAGES)
 EFFECTS = [(claim, effect) for claim, effects in claims.CLAIMS.items() for effect in effects]
 
 
-def opened(lang: str = "en", **query) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=60)
-    app.run()
-    app.switch_page("../evidence.py")
-    for name, value in {"lang": lang, **query}.items():
-        app.query_params[name] = value
-    return app.run()
-
-
-def shown(app: AppTest) -> list[str]:
-    return [element.value for kind in ("markdown", "caption", "text") for element in app.get(kind)]
+opened = partial(opening.opened, "evidence")
 
 
 def measured(low: float, high: float, expected: str = "higher") -> Measured:

@@ -1,22 +1,18 @@
 """The glossary: every term in both languages, every link to a page that is there, and a search that finds."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pages.ui import glossary, text
+from tests.pages import opening
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = tuple(text.LANGUAGES)
 
 
-def opened(lang: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=30)
-    app.run()
-    app.switch_page("../glossary.py")
-    app.query_params["lang"] = lang
-    return app.run()
+opened = partial(opening.opened, "glossary")
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -75,9 +71,5 @@ def test_an_autoencoder_is_no_encoder_and_formulas_code_and_links_stay_as_they_a
 
 @pytest.mark.parametrize(("asked", "shown"), [("umap", "UMAP"), ("<script>", ""), ("", "")])
 def test_a_link_to_a_term_searches_for_it_and_an_unknown_one_for_nothing(asked, shown):
-    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=30)
-    app.run()
-    app.switch_page("../glossary.py")
-    app.query_params["lang"], app.query_params["term"] = "en", asked
-    app.run()
+    app = opened(term=asked)
     assert not app.exception and app.text_input[0].value == shown

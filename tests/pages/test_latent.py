@@ -48,7 +48,7 @@ class FakeEngine:
         self.run = RunView(experiment.id, experiment, state, problem=problem, events=tuple(moments), count=3)
         self.computed: list[tasks.Task] = []
         self.kept: dict[str, TaskView] = {}
-        self.problem = None
+        self.problem, self.read = None, 0
         self.store = SimpleNamespace(runs=lambda limit: (), problem=None)
 
     def history(self, run_id: str, since: int = 0) -> RunView:
@@ -67,6 +67,7 @@ class FakeEngine:
         return task.id
 
     def weights(self, run_id: str, epoch: int | None = None) -> bytes:
+        self.read += 1
         return b"kept"
 
     def cancel(self, task_id: str, *, owner: str) -> None:
@@ -116,6 +117,15 @@ def test_a_map_is_made_with_the_teachers_seed_or_the_students_own_whatever_the_l
     wanted = 7 if said == "seed:7" else app.session_state[locks.SEED]
     assert {task.options["seed"] for task in made.computed if task.kind == "map"} == {float(wanted)}
     assert knob.value == wanted and knob.disabled and str(wanted) in app.query_params["seed"]
+
+
+def test_weights_are_looked_for_once_however_often_the_region_is_drawn(fake):
+    made = fake()
+    app = opened(lang="en", run=FIRST.id)
+    app.button(key="latent_draw").click().run()
+    for _ in range(3):
+        app.run()
+    assert made.read == 1
 
 
 def test_a_link_whose_answers_are_kept_shows_them_without_a_press(fake):

@@ -15,6 +15,8 @@ from replearn_core import claims, tasks
 from replearn_core.engine import wire
 from replearn_core.experiment import Experiment
 from replearn_core.properties import read_answer
+from tests.pages import opening
+from tests.pages.opening import shown
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = tuple(text.LANGUAGES)
@@ -54,21 +56,12 @@ Because.
 
 
 def opened(page: str = "lessons", **query) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=60)
-    app.run()
-    app.switch_page(f"../{page}.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    return app.run()
+    return opening.opened(page, **{"lang": None, **query})
 
 
 def at(lesson_id: str, n: int, lang: str = "en", **query) -> AppTest:
     step = lessons(lang)[lesson_id].steps[n - 1]
     return opened(step.view, lang=lang, **step.knobs, lesson=lesson_id, step=str(n), **query)
-
-
-def shown(app: AppTest) -> list[str]:
-    return [element.value for kind in ("markdown", "caption", "text") for element in app.get(kind)]  # type: ignore[union-attr]
 
 
 def written(tmp_path: Path, content: str) -> lesson.Lesson:
@@ -264,7 +257,7 @@ def test_what_a_browser_sends_and_makes_no_sense_counts_as_nothing(said):
 @pytest.mark.parametrize(
     "record",
     [None, 3, [], {"at": "2"}, {"done": "1,2"}, {"done": [True, "1", -1, 1.5, 10**9]}, {"guess": [1]}, {"guess": {"x": "half"}},
-     {"guess": {"1": {"a": 1}}}, {"guess": {"1": "x" * 99}}, {"at": True}],
+     {"guess": {"1": {"a": 1}}}, {"guess": {"1": "x" * 99}}, {"guess": {"9" * 5_000: "few"}}, {"at": True}],
 )  # fmt: skip
 def test_a_record_that_somebody_wrote_by_hand_does_no_harm(record):
     assert progress._read(record) == progress.Progress(guess={}) or progress._read(record) == progress.Progress()
@@ -357,6 +350,15 @@ def test_no_guess_is_no_answer():
     app.button(key="guide_go").click().run()
     assert any(text.said("en", "guide.choose") in line for line in shown(app))
     assert lessons("en")["causes"].steps[0].parts["why"] not in shown(app)
+
+
+@pytest.mark.parametrize("kept", ["half", 101, -0.5, 1e8])
+def test_a_kept_guess_that_the_question_does_not_offer_is_none_and_it_is_asked_again(kept):
+    n = next(n for n, one in enumerate(lessons("en")["guess"].steps, 1) if one.view == "evidence" and one.ask and one.ask.guess)
+    app = at("guess", n)
+    app.session_state["memory.kept"] = {"lessons": {"guess": {"at": n, "guess": {str(n): kept}}}}
+    app.run()
+    assert not app.error and app.slider(key=f"lessons.guess.guess.{n}") and app.button(key="guide_go")
 
 
 def test_other_knobs_than_the_lessons_are_told_instead_of_compared():

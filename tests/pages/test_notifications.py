@@ -1,9 +1,9 @@
 """The notifications page without a browser and without an engine: every part draws, links are judged, and all words are there."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pages.ui import glossary, text
 from pages.ui.notifications import own, show, state
@@ -11,22 +11,14 @@ from replearn_core import studies
 from replearn_core.applications.notifications import models, policy, pretraining, tables, uplift
 from replearn_core.own import csvfile
 from replearn_core.properties.study import Finding
+from tests.pages import opening
+from tests.pages.opening import shown
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = tuple(text.LANGUAGES)
 
 
-def opened(lang: str = "en", **query) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=60)
-    app.run()
-    app.switch_page("../notifications.py")
-    for name, value in {"lang": lang, **query}.items():
-        app.query_params[name] = value
-    return app.run()
-
-
-def shown(app: AppTest) -> list[str]:
-    return [element.value for kind in ("markdown", "caption", "text") for element in app.get(kind)]
+opened = partial(opening.opened, "notifications")
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -1,28 +1,16 @@
 """Every page in both languages, without a browser and without an engine: it draws, speaks one language, and survives any link."""
 
-from pathlib import Path
-
 import pytest
+from streamlit.runtime.scriptrunner import exec_code
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import text
+from pages.ui import errors, notes, text, visits
 from pages.ui.draft import FIRST
 from replearn_core.presets import preset
+from tests.pages.opening import ENTRY, opened
 
-ENTRY = Path(__file__).parents[2] / "pages" / "ui" / "entry.py"
 PAGES = ("home", "autoencoder")
 LANGUAGES = tuple(text.LANGUAGES)
-
-
-def opened(page: str, *, locale: str | None = None, **query) -> AppTest:
-    app = AppTest.from_file(str(ENTRY), default_timeout=30)
-    app.context = {"locale": locale}
-    app.run()
-    if page != "home":
-        app.switch_page(f"../{page}.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    return app.run()
 
 
 def said(app: AppTest) -> str:
@@ -47,7 +35,7 @@ def test_a_page_shows_no_text_key(page):
 
 @pytest.mark.parametrize(("locale", "lang"), [("zh-TW", "zh-TW"), ("zh-CN", "zh-TW"), ("fr", "en"), (None, "en")])
 def test_the_browser_decides_the_language_of_a_first_visit(locale, lang):
-    assert opened("home", locale=locale).title[0].value == text.catalogue(lang)["home.title"]
+    assert opened("home", None, locale=locale).title[0].value == text.catalogue(lang)["home.title"]
 
 
 def test_a_link_decides_over_the_browser_and_an_unknown_language_over_nothing():
@@ -124,8 +112,6 @@ def test_a_first_visit_shows_the_first_experiment_and_other_pages_keep_it():
 
 
 def test_an_error_in_one_page_gives_an_id_in_the_visitors_language_and_leaves_the_others_working(monkeypatch):
-    from pages.ui import notes
-
     def broken(*_):
         raise RuntimeError("secret detail")
 
@@ -134,6 +120,36 @@ def test_an_error_in_one_page_gives_an_id_in_the_visitors_language_and_leaves_th
         app = opened("autoencoder", lang="zh-TW")
     assert "代號" in app.error[0].value and "secret" not in said(app)
     assert not opened("home", lang="zh-TW").error
+
+
+def test_a_press_that_breaks_is_told_by_an_id_above_the_page_which_is_drawn_all_the_same(monkeypatch):
+    def broken(*_):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(notes, "_try", broken)
+    handled = exec_code.handle_user_script_exception
+    monkeypatch.setattr(exec_code, "handle_user_script_exception", lambda error, _: handled(error, errors.uncaught))  # as app.py
+    app = opened("autoencoder", lang="zh-TW", seed="7").button(key="try").click().run()
+    before, after = text.said("zh-TW", "error.press", id="|").split("|")
+    assert len(app.error) == 1 and app.error[0].value.startswith(before) and app.error[0].value.endswith(after)
+    assert "secret" not in said(app) and not app.exception
+    assert app.number_input(key="knob.seed").value == 7 and app.button(key="try")
+    app.number_input(key="knob.seed").set_value(8).run()
+    assert not app.error and app.query_params["seed"] == "8"
+
+
+def test_a_frame_that_breaks_is_told_once_and_not_drawn_for_ever(monkeypatch):
+    drawn = []
+
+    def broken(*_):
+        drawn.append(1)
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(visits, "note", broken)
+    handled = exec_code.handle_user_script_exception
+    monkeypatch.setattr(exec_code, "handle_user_script_exception", lambda error, _: handled(error, errors.uncaught))
+    app = AppTest.from_file(str(ENTRY), default_timeout=30).run()
+    assert len(app.error) == 1 and len(drawn) == 1
 
 
 def test_a_link_says_the_moment_the_view_and_the_chart_and_they_stay_in_it():

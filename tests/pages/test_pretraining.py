@@ -1,31 +1,23 @@
 """The pretraining page without a browser and without an engine: both parts draw, links are judged, every word is there."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pages.ui import glossary, text
 from pages.ui.pretraining import borders, diagram, show, state
 from replearn_core import studies
+from tests.pages import opening
+from tests.pages.opening import shown
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = tuple(text.LANGUAGES)
 
 
-def opened(lang: str = "en", **query) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=30)
-    app.run()
-    app.switch_page("../pretraining.py")
-    for name, value in {"lang": lang, **query}.items():
-        app.query_params[name] = value
-    return app.run()
-
-
-def shown(app: AppTest) -> list[str]:
-    return [element.value for kind in ("markdown", "caption", "text") for element in app.get(kind)]
+opened = partial(opening.opened, "pretraining")
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

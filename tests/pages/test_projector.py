@@ -1,24 +1,12 @@
 """The projector mode: by a link or the header's button, on every page, until it is switched off; and what paper leaves out."""
 
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import address_bar, projector, text
+from tests.pages.opening import opened
 
-ENTRY = Path(__file__).parents[2] / "pages" / "ui" / "entry.py"
 FOLDED = ("autoencoder", "latent", "properties", "pretraining", "transfer", "notifications", "malware", "deployment")
-
-
-def opened(page: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ENTRY), default_timeout=60)
-    app.query_params["lang"] = "en"
-    app.run()
-    app.switch_page(f"../{page}.py")
-    for name, value in {"lang": "en", **query}.items():
-        app.query_params[name] = value
-    return app.run()
 
 
 def folds(app: AppTest) -> int:

@@ -1,35 +1,29 @@
 """The properties page without a browser and without an engine: every part draws, links are judged, and all words are there."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pages.ui import glossary, scorecard, text
 from pages.ui.components.lines import Layout, valid_layout
+from pages.ui.components.lines import _heard as last_word
 from pages.ui.components.strip import valid_place
+from pages.ui.latent import knobs
 from pages.ui.properties import plane, region, state
 from replearn_core import claims, properties, tasks
 from replearn_core.engine import wire
 from replearn_core.properties import scorecard as card
+from tests.pages import opening
+from tests.pages.opening import shown
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = tuple(text.LANGUAGES)
 
 
-def opened(lang: str = "en", **query) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=30)
-    app.run()
-    app.switch_page("../properties.py")
-    for name, value in {"lang": lang, **query}.items():
-        app.query_params[name] = value
-    return app.run()
-
-
-def shown(app: AppTest) -> list[str]:
-    return [element.value for kind in ("markdown", "caption", "text") for element in app.get(kind)]
+opened = partial(opening.opened, "properties")
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -83,7 +77,7 @@ def test_each_part_keeps_its_own_knobs_and_takes_no_others(monkeypatch):
     assert state.now().part == "field" and state.now().options()["noise"] != 0.2 and not state.ADDRESS.problems
     state.show("smooth")
     assert state.now().options()["noise"] == 0.2
-    state.usual()
+    state.ADDRESS.usual()
     assert state.now().options()["noise"] != 0.2 and state.now().part == "smooth"
 
 
@@ -256,3 +250,18 @@ def test_shuffling_and_the_number_of_lines_change_the_count_on_the_page():
     app.slider(key="properties.plane.lines.knob").set_value(7).run()
     assert app.container(key="properties_answer").markdown[0].value != first
     assert "7" in app.container(key="properties_answer").markdown[0].value
+
+
+def test_classes_are_called_by_their_names_in_the_language_of_the_page(monkeypatch):
+    monkeypatch.setattr(text, "language", lambda: "zh-TW")
+    assert knobs.classes_in("fashion_mnist")[:2] == [text.said("zh-TW", f"class.fashion_mnist.{n}") for n in (0, 1)]
+    assert knobs.classes_in("digits") == list("0123456789") and knobs.classes_in("patches") == []
+
+
+@pytest.mark.parametrize(("kept", "heard"), [(None, 0), ({"layout": None}, 0), ({"layout": GOOD | {"turn": 7}}, 7)])
+@pytest.mark.parametrize("turn", ["7", True, 1.5, None])
+def test_the_browser_is_told_which_of_its_words_was_heard_last(kept, heard, turn, monkeypatch):
+    monkeypatch.setattr("streamlit.session_state", {"board": kept} if kept else {})
+    assert last_word("board") == heard
+    monkeypatch.setattr("streamlit.session_state", {"board": {"layout": GOOD | {"turn": turn}}})
+    assert last_word("board") == 0

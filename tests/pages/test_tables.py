@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from replearn_core.engine import wire
 from replearn_core.properties import read_answer
 
 PAGES = Path(__file__).parents[2] / "pages"
+FOUND = ("effect", "low", "high", "seeds")
 DANGEROUS = re.compile(r"[=+@\t\r]|-(?!\d)")
 
 
@@ -79,3 +81,17 @@ def test_a_study_has_every_measure_of_every_seed_and_every_comparison(claim, lan
 def test_every_figure_is_drawn_where_it_gets_its_words_and_its_button_for_saving():
     drawn = [path.name for path in PAGES.rglob("*.py") if re.search(r"st\.plotly_chart\(", path.read_text("utf-8"))]
     assert drawn == ["drawing.py"]
+
+
+@pytest.mark.parametrize("lang", tuple(text.LANGUAGES))
+def test_a_file_that_is_made_when_its_button_is_pressed_speaks_the_language_of_the_page(lang, monkeypatch):
+    offered = []
+    monkeypatch.setattr(tables.st, "download_button", lambda label, made, *_, **__: offered.append(made))
+    monkeypatch.setattr("streamlit.session_state", {text.session.LANGUAGE: lang})
+    told = {"name": "x", "settings": {}, "values": {}, "summary": {}, "findings": [("key", dict.fromkeys(FOUND, 1.0))]}
+    tables.offer_study(told, lambda key, numbers: text.t("table.csv"))
+    monkeypatch.setattr("streamlit.session_state", {})  # as in the thread in which Streamlit makes it: no visitor, no language
+    with ThreadPoolExecutor(1) as thread:
+        head, row = cells(thread.submit(offered[0]).result())
+    assert head[:2] == [text.said(lang, f"table.column.{name}") for name in ("measure", "effect")]
+    assert row[0] == text.said(lang, "table.csv")

@@ -232,6 +232,21 @@ def test_the_form_makes_a_link_that_opens_as_asked():
     assert "teach=lock:code_size,epochs;seed:own;q:What+is+lost" in link
 
 
+def test_what_a_teacher_has_filled_in_is_there_after_a_look_at_another_page():
+    app = opened("teach", lang="en")
+    app.segmented_control(key="teach.form.start").set_value("preset").run()
+    app.selectbox(key="teach.form.variant").set_value("sparse").run()
+    app.toggle(key="teach.form.class").set_value(True).run()
+    app.text_input(key="teach.form.ask.text").set_value("What does it keep?").run()
+    app.multiselect(key="teach.form.lock.autoencoder").set_value(["epochs"]).run()
+    app.switch_page("../autoencoder.py").run()
+    app.switch_page("../teach.py").run()
+    assert app.segmented_control(key="teach.form.start").value == "preset"
+    assert app.selectbox(key="teach.form.variant").value == "sparse" and app.toggle(key="teach.form.class").value
+    assert app.text_input(key="teach.form.ask.text").value == "What does it keep?"
+    assert app.multiselect(key="teach.form.lock.autoencoder").value == ["epochs"]
+
+
 def test_the_form_takes_a_link_of_any_page_and_hands_no_secret_on():
     link = "https://lab.example/base/latent?run=abc&key=secret&room=AAAAAA&teach=lock:run&lang=en&embed=true&lesson=noise&step=2"
     assert teach_page.of_link(link) == ("latent", {"run": "abc", "lesson": "noise", "step": "2"})

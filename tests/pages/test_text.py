@@ -113,6 +113,12 @@ def test_a_thin_space_stands_between_chinese_and_latin_but_not_inside_formulas_o
     assert text.spaced("大小$K$，`a中b`") == "大小\u2009$K$，`a中b`"
 
 
+def test_a_chinese_word_in_the_place_of_a_number_has_no_space_round_it():
+    words = {"rate": 5, "noticed": 99, "family": "甲"}
+    chinese, latin = (text.said("zh-TW", "malware.says.unknown_real", score=one, **words) for one in ("距離", "AE"))
+    assert "，距離發現了 99 %" in chinese and "，AE\u2009發現了" in latin and "「甲」" in latin
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
@@ -124,12 +130,29 @@ def test_a_thin_space_stands_between_chinese_and_latin_but_not_inside_formulas_o
         (0.0, "0"),
         (99.96, "100"),
         (2.5e-7, "2.50e−07"),
+        (-2.5e-7, "−2.50e−07"),
+        (3.57e-17, "0"),
+        (-3.57e-17, "0"),
         (math.nan, "NaN"),
         (math.inf, "∞"),
     ],
 )
 def test_numbers_have_three_significant_digits(value, shown):
     assert text.number(value) == shown
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_space_stands_between_a_number_and_its_percent_sign_in_every_sentence_and_lesson(lang):
+    files = [*(text.ASSETS / "lessons" / lang).glob("*.md"), *(text.ASSETS / "lessons" / "guided" / lang).glob("*.md")]
+    written = dict(text.catalogue(lang)) | {path.name: path.read_text("utf-8") for path in files}
+    assert len(files) > 20 and sum("%" in words for words in written.values()) > 100
+    assert sorted(name for name, words in written.items() if re.search(r"[\d}]%|[\d}]\s*％", words)) == []
+
+
+def test_a_space_stands_between_a_number_and_its_percent_sign_wherever_code_writes_one():
+    close = re.compile(r":[,.]?\d?%\}|:[,.\d]*[fg]\}%(?!\{)")  # f"{share:.1%}", f"{share:.0f}%"
+    lines = [line for source in SOURCES for line in source.splitlines()]
+    assert [line for line in lines if close.search(line) and "style" not in line] == []
 
 
 def test_a_missing_key_shows_itself_and_a_missing_number_leaves_the_sentence_whole():

@@ -1,11 +1,11 @@
 """The transfer page without a browser and without an engine: every part draws, links are judged, and all words are there."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pages.ui import glossary, text
 from pages.ui.transfer import figures, grid, race, region, state
@@ -14,22 +14,14 @@ from replearn_core.comparisons import pairs, quadrant
 from replearn_core.comparisons.layers import KINDS
 from replearn_core.options import Choice
 from replearn_core.strategies import TRANSFERS, transfers
+from tests.pages import opening
+from tests.pages.opening import shown
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = tuple(text.LANGUAGES)
 
 
-def opened(lang: str = "en", **query) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "ui" / "entry.py"), default_timeout=60)
-    app.run()
-    app.switch_page("../transfer.py")
-    for name, value in {"lang": lang, **query}.items():
-        app.query_params[name] = value
-    return app.run()
-
-
-def shown(app: AppTest) -> list[str]:
-    return [element.value for kind in ("markdown", "caption", "text") for element in app.get(kind)]
+opened = partial(opening.opened, "transfer")
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -25,11 +25,11 @@ print(y.argmax(axis=1) if {labelled} else y)
 
 
 def offer(standing: TaskView, view: RunView) -> None:
-    """The download button."""
-    assert view.experiment is not None
+    """The download button; the file is made when it is pressed."""
+    assert (experiment := view.experiment) is not None
     st.download_button(
         t("deployment.download"),
-        data=zipped(standing, view.experiment, view.run_id),
+        data=text.later(lambda: zipped(standing, experiment, view.run_id)),
         file_name=f"model-{view.run_id[:8]}.zip",
         mime="application/zip",
         icon=":material/download:",

@@ -27,13 +27,13 @@ a day for each megabyte of the model's file, watts of a busy core."""
 _USUAL = {**product.TERMS, "budget": product.BUDGET, "revenue": 1e-7, "watts": 15.0}
 
 
-def _options() -> dict[str, Option]:
+def _options_of(_: str) -> dict[str, Option]:
     task = {option.name: option for option in tasks.KINDS["deployment"].options if option.name != "rounds"}
     terms = {name: Knob(name, rf"\text{{{name}}}", min(stops), max(stops), _USUAL[name]) for name, stops in TERMS.items()}
     return {**task, **terms}
 
 
-ADDRESS = Address("deployment", _options, about_run=True)
+ADDRESS = Address("deployment", _options_of, about_run=True)
 
 
 def usual_run() -> str:

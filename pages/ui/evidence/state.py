@@ -15,7 +15,7 @@ ALL = "all"
 PICKED = "evidence.picked"  # the widget
 
 
-ADDRESS = Address("evidence", lambda: {"verdict": Choice("verdict", (ALL, *told.VERDICTS), ALL)})
+ADDRESS = Address("evidence", lambda _: {"verdict": Choice("verdict", (ALL, *told.VERDICTS), ALL)})
 
 
 def wanted() -> tuple[str, ...]:

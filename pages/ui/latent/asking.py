@@ -245,9 +245,13 @@ def film_anew(view: RunView) -> None:
 # ---- names in the data ----
 
 
-@lru_cache
 def names_in(dataset: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(class names, factor names) of a data set, without reading it."""
+    """(class names, factor names) of a data set, without reading it. Own data may leave, and their names with them."""
+    return (own_sets.classes_of(dataset), ()) if catalog.is_own(dataset) else _names_in(dataset)
+
+
+@lru_cache
+def _names_in(dataset: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     from replearn_core.datasets import glyphs, manifolds, real, sprites
 
     if dataset in real.SETS:
@@ -255,8 +259,6 @@ def names_in(dataset: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return real.SETS[dataset].class_names, factors
     if dataset in manifolds.SHAPES:
         return manifolds.SHAPES[dataset][1], manifolds.SHAPES[dataset][2]
-    if catalog.is_own(dataset):
-        return own_sets.classes_of(dataset), ()
     known: dict[str, Any] = {
         "digits": (tuple(map(str, range(10))), ()),
         "sprites": (sprites.SHAPES, sprites.FACTORS),

@@ -176,11 +176,13 @@ def factor_names(experiment: Experiment | None) -> list[str]:
 
 
 def class_names(experiment: Experiment | None) -> list[str]:
-    if experiment is None:
-        return []
-    keys = [f"class.{experiment.dataset}.{i}" for i in range(100)]
-    names = asking.names_in(experiment.dataset)[0]
-    return [t(key) if text.has(key) else name for key, name in zip(keys, names)]
+    return classes_in(experiment.dataset) if experiment else []
+
+
+def classes_in(dataset: str) -> list[str]:
+    """A data set's classes in the visitor's words; its own where there are none."""
+    names = asking.names_in(dataset)[0]
+    return [t(key) if text.has(key := f"class.{dataset}.{place}") else name for place, name in enumerate(names)]
 
 
 # ---- how maps are made ----

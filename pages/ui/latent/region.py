@@ -20,6 +20,7 @@ from replearn_core.experiment import Experiment, Problem
 
 CANVAS = "latent_canvas"  # the component's key
 MOVING = "latent.moving"  # whether the region polls
+NETWORK = "latent.network"  # (run, epoch) whose weights the store was found to have
 POLL = 0.5  # seconds
 _KINDS: Mapping[str, Literal["code", "film"]] = {"run:code": "code", "film": "film"}
 
@@ -218,9 +219,14 @@ def _network(scene: Scene) -> RunSpec | None:
 
 
 def _keeps(run_id: str, epoch: int) -> bool:
+    """Whether the store has them: asked once, for it may be far away, and polls ask twice a second."""
     running = engine.current()
+    if session.get(NETWORK) == (run_id, epoch):
+        return True
     try:
-        return running is not None and running.weights(run_id, epoch) is not None
+        kept = running is not None and running.weights(run_id, epoch) is not None
+        session.put(NETWORK, (run_id, epoch) if kept else None)
+        return kept
     except Exception as error:  # noqa: BLE001 - damaged weights: no decoding, and the maps stay
         errors.log.warning("weights of %s cannot be read: %s", run_id, type(error).__name__)
         return False

@@ -116,7 +116,7 @@ def _without_lesson() -> dict[str, str]:
 def _step(lesson: Lesson, n: int) -> None:
     step = lesson.steps[n - 1]
     result = results.read(lesson, step, step.ask) if step.ask else None
-    guess = progress.of(lesson.id).guessed(n) if step.ask else None
+    guess = _kept(lesson, n, step.ask) if step.ask else None
     if step.ask is None or result is None:
         progress.finish(lesson.id, n, right=False)
     elif guess is None:
@@ -133,6 +133,12 @@ def _step(lesson: Lesson, n: int) -> None:
     if n == len(lesson.steps) and n in now.done:
         _end(lesson)
     _foot(lesson, n, ready=n in now.done)
+
+
+def _kept(lesson: Lesson, n: int, ask: Ask) -> float | str | None:
+    """The guess as the browser kept it; one that the question does not offer, or no longer, is none."""
+    guess = progress.of(lesson.id).guessed(n)
+    return guess if results.possible(ask, guess) else None
 
 
 def _head(lesson: Lesson, n: int) -> None:
@@ -172,9 +178,9 @@ def _ask(lesson: Lesson, n: int, step: Step, ask: Ask, result: Result) -> None:
 def _guessed(lesson: str, n: int, ask: Ask, result: Result) -> None:
     """A value that the form never offered is no guess."""
     said = session.get(f"{GUESS}{lesson}.{n}")
-    good = said in ask.choices if ask.guess is None else isinstance(said, (int, float)) and ask.guess[0] <= said <= ask.guess[1]
+    good = results.possible(ask, said)
     session.put(UNDECIDED, None if good else (lesson, n))
-    if not good or said is None:
+    if not good:
         return
     progress.guess(lesson, n, said)
     rooms_ui.tell(f"lesson:{lesson}:{n}", said)

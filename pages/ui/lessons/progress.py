@@ -110,7 +110,7 @@ def _read(said: Any) -> Progress:
     known = {
         int(step): one
         for step, one in (guesses.items() if isinstance(guesses, dict) else ())
-        if isinstance(step, str) and step.isascii() and step.isdigit() and _is_guess(one)
+        if isinstance(step, str) and step.isascii() and step.isdigit() and len(step) < 4 and _is_guess(one)
     }
     return Progress(int(said["at"]) if _is_step(said.get("at")) else 0, _steps(said, "done"), _steps(said, "right"), known)
 

@@ -54,6 +54,13 @@ def outcome(ask: Ask, value: float, direction: str = "") -> str:
     return ask.choices[sum(value >= bound for bound in ask.bounds)] if ask.bounds else direction
 
 
+def possible(ask: Ask, guess: object) -> bool:
+    """Whether this can be guessed: one of the choices, or a number within the bounds of the slider."""
+    if ask.guess is None:
+        return guess in ask.choices
+    return isinstance(guess, int | float) and not isinstance(guess, bool) and ask.guess[0] <= guess <= ask.guess[1]
+
+
 def right(ask: Ask, guess: float | str, result: Result) -> bool:
     return guess == result.outcome if ask.choices else abs(float(guess) - result.value) <= ask.near
 
@@ -126,7 +133,7 @@ def question(view: str) -> Asked:
 
 def part_of(view: str) -> str:
     state: Any = import_module(f"pages.ui.{view}.state")
-    return state.now().part if view == "properties" else state.part()
+    return str(state.ADDRESS.part())
 
 
 def _of_study(lesson: Lesson, step: Step, ask: Ask, name: str) -> Result:

@@ -26,7 +26,6 @@ PANELS: Mapping[str, tuple[str, ...]] = {
 }
 """View → keys of what is on it beside knobs, and can be pointed at."""
 _PICTURES = {"autoencoder": "lab_picture", "latent": "latent_picture"}
-_ADDRESSED = ("pretraining", "transfer", "malware", "notifications")  # pages whose state has options_of(part) and PARTS
 
 
 def path(view: str) -> str:

@@ -77,11 +77,8 @@ def lines(
     traces: list[dict[str, Any]] = []
     for kind, label, x, y, band in drawn:
         ink = colour(kind, dark)
-        if band is not None and len(x) > 1:
-            edge = [*band[:, 1], *band[::-1, 0]]
-            there: dict[str, Any] = {"type": "scatter", "mode": "lines", "x": [*x, *x[::-1]], "y": edge, "line": {"width": 0}}
-            there |= {"fill": "toself", "fillcolor": palette.faded(ink, 0.13), "hoverinfo": "skip", "showlegend": False}
-            traces.append(there | {"legendgroup": kind})
+        if band is not None:
+            traces += plot.band(x.tolist(), band[:, 0].tolist(), band[:, 1].tolist(), ink, kind)
         marked = len(x) <= 12
         traces.append(
             {
@@ -117,34 +114,15 @@ def rows(
 ) -> None:
     """One row a model: rings are seeds, the marker is their mean with its 95 % interval. drawn: (kind, label, values (S,))."""
     dark = is_dark()
-    theme = palette.theme(dark)
     traces: list[dict[str, Any]] = []
     for place, (kind, label, values) in enumerate(drawn):
-        found, ink = interval(values), colour(kind, dark)
-        shared = {"type": "scatter", "mode": "markers", "showlegend": False}
-        ring = {"color": palette.faded(ink, 0.65), "size": 6, "symbol": "circle-open"}
-        traces.append(shared | {"x": values.tolist(), "y": [place + 0.22] * len(values), "marker": ring, "hoverinfo": "skip"})
-        bar = {"type": "data", "symmetric": False, "array": [found.high - found.mean], "arrayminus": [found.mean - found.low]}
-        hover = plot.plain(f"{label}: {t('properties.spread', mean=found.mean, low=found.low, high=found.high)}")
-        traces.append(
-            shared
-            | {
-                "x": [found.mean],
-                "y": [place - 0.1],
-                "error_x": bar | {"color": ink, "thickness": 2, "width": 5},
-                "marker": {"color": ink, "size": 10, "symbol": symbol(kind)},
-                "hovertemplate": hover + "<extra></extra>",
-            }
-        )
-    notes = []
-    if mark is not None:
-        notes.append(
-            {"x": mark, "y": 1, "yref": "paper", "yanchor": "bottom", "text": note, "showarrow": False, "font": {"size": 12}}
-        )
-    shapes = [] if mark is None else [plot.vertical(mark, theme.muted, "dot", 1.5)]
-    figure = plot.figure(
-        traces, dark, title, "", key, shapes, notes, _labels([one for _, one, _ in drawn], dark), height=80 + 34 * len(drawn)
-    )
+        found = interval(values)
+        hover = f"{label}: {t('properties.spread', mean=found.mean, low=found.low, high=found.high)}"
+        ends = (found.mean, found.low, found.high)
+        traces += plot.seeds_row(place, values.tolist(), ends, colour(kind, dark), symbol(kind), hover)
+    shapes, notes = ([], []) if mark is None else plot.mark(mark, note, dark)
+    axis = plot.rows_axis([label for _, label, _ in drawn], dark)
+    figure = plot.figure(traces, dark, title, "", key, shapes, notes, axis, height=80 + 34 * len(drawn))
     figure.update_layout(hovermode="closest")
     draw(figure, key, alt)
 
@@ -191,20 +169,9 @@ def effects(found: np.ndarray, labels: Sequence[str], title: str, key: str, alt:
             }
         )
     shapes = [plot.vertical(0, theme.muted, "dot", 1.5)]
-    figure = plot.figure(traces, dark, title, "", key, shapes, (), _labels(labels, dark), height=110 + 28 * len(labels))
+    figure = plot.figure(traces, dark, title, "", key, shapes, (), plot.rows_axis(labels, dark), height=110 + 28 * len(labels))
     figure.update_layout(hovermode="closest")
     draw(figure, key, alt)
-
-
-def _labels(labels: Sequence[str], dark: bool) -> dict[str, Any]:
-    """A y axis with a label a row, the first on top."""
-    return {
-        "tickvals": list(range(len(labels))),
-        "ticktext": [plot.plain(label) for label in labels],
-        "range": [len(labels) - 0.5, -0.5],
-        "tickfont": {"color": palette.theme(dark).text, "size": 12},
-        "showgrid": False,
-    }
 
 
 def scatter(

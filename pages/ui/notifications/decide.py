@@ -113,8 +113,8 @@ def _profit(arrays: Mapping[str, np.ndarray], family: str, place: int) -> None:
         "notifications.alt.profit",
         model=drawn[0].label,
         share=int(shares[top]),
-        most=money_of(drawn[0].y[top]),
-        all=money_of(drawn[1].y[-1]),
+        most=three(float(drawn[0].y[top])),
+        all=three(float(drawn[1].y[-1])),
     )
     charts.lines(drawn, t("notifications.axis.budget"), t("notifications.count.money"), "profit", said, at=float(shares[place]))
     st.caption(said)
@@ -135,10 +135,6 @@ def _estimated(arrays: Mapping[str, np.ndarray], family: str, place: int) -> Non
         drawn, t("notifications.axis.budget"), t("notifications.axis.per_hundred"), "estimated", said, at=float(shares[place])
     )
     st.caption(f"{said} {t('notifications.assumes')}")
-
-
-def money_of(value: float) -> str:
-    return three(float(value)).replace("-", "−")
 
 
 # ---- on logs: an estimate ----

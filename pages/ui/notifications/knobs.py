@@ -22,12 +22,12 @@ CAMPAIGN = ("arm", "outcome")  # settings of the real one
 
 def choose() -> None:
     """The part, and what of a link or a knob could not be used."""
-    state.ADDRESS.choose_part(state.PARTS, state.part(), state.show)
+    state.ADDRESS.choose_part()
 
 
 def turn() -> None:
     """The settings of the part on screen and the button that starts it."""
-    part = state.part()
+    part = state.ADDRESS.part()
     for name in BASIC[part]:
         _knob(name)
     if part == "own":
@@ -35,13 +35,13 @@ def turn() -> None:
     questions.button(state.question(), "notifications_run")
     with st.expander(t("controls.more"), icon=":material/tune:"):
         for name in state.options_of(part):
-            if name not in (*BASIC[part], "part"):
+            if name not in BASIC[part]:
                 _knob(name)
-        st.button(t("properties.usual"), key="notifications_usual", icon=":material/undo:", on_click=state.usual)
+        st.button(t("properties.usual"), key="notifications_usual", icon=":material/undo:", on_click=state.ADDRESS.usual)
 
 
 def _knob(name: str) -> None:
-    option, values = state.options_of(state.part())[name], state.ADDRESS.values
+    option, values = state.options_of(state.ADDRESS.part())[name], state.ADDRESS.values
     real = values.get("dataset", "simulator") != "simulator"
     if (real and name in SIMULATED) or (not real and name in CAMPAIGN):
         return

@@ -116,7 +116,7 @@ def _guess(names: list[str], hints: tuple[str, ...], otherwise: str | None = Non
 def _left_out(summary: Mapping[str, Any], roles: Mapping[str, str]) -> None:
     named = [one["name"] for one in summary["columns"] if one["afterwards"] and one["name"] not in roles.values()]
     if named:
-        st.text(t("notifications.own.afterwards", columns=", ".join(named)))
+        st.text(t("notifications.own.afterwards", columns=named))
 
 
 def _start(asked: tuple, data: bytes, roles: Mapping[str, str]) -> None:

@@ -25,7 +25,7 @@ DRAWN: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, np.ndarray]], None
 
 
 def draw() -> None:
-    if state.part() == "own":
+    if state.ADDRESS.part() == "own":
         with errors.contained("notifications.own"):
             own.draw()
         return
@@ -33,7 +33,7 @@ def draw() -> None:
     if asked.view.live and asked.task is not None:
         fragments.region(_progress, run_every=POLL, key="notifications_progress")(asked.task)
     elif asked.view.state == "finished":
-        with errors.contained(f"notifications.{state.part()}"):
+        with errors.contained(f"notifications.{state.ADDRESS.part()}"):
             _result(asked)
     else:
         _invite(asked)
@@ -41,17 +41,10 @@ def draw() -> None:
 
 def _progress(task: tasks.Task) -> None:
     """Polls while the engine works and draws what there is; its end draws the whole page anew."""
-    view = state.question().view
-    if not view.live or view.task_id != task.id:
-        st.rerun()
-    with st.container(border=True, key="notifications_working"):
-        st.progress(min(max(view.progress, 0.0), 1.0), text=t("properties.working", percent=round(100 * view.progress)))
-        if view.position:
-            st.caption(t("properties.queued", n=view.position))
-        st.button(t("properties.stop"), key="notifications_stop", icon=":material/stop:", on_click=questions.stop, args=(task,))
+    view = questions.working(task, state.question, "notifications")
     if arrays := view.arrays:
         with errors.contained("notifications.so_far"):
-            show.so_far(state.STUDY[state.part()], arrays)
+            show.so_far(state.STUDY[state.ADDRESS.part()], arrays)
 
 
 def _invite(asked: Asked) -> None:
@@ -65,8 +58,8 @@ def _invite(asked: Asked) -> None:
             if asked.problem.key == "problem.dataset_unavailable":
                 st.markdown(t(f"notifications.get.{state.values()['dataset']}"))
         if asked.task is not None:
-            st.markdown(t(f"notifications.invite.{state.part()}"))
-            seconds = studies.estimated_seconds(state.STUDY[state.part()], asked.task.options)
+            st.markdown(t(f"notifications.invite.{state.ADDRESS.part()}"))
+            seconds = studies.estimated_seconds(state.STUDY[state.ADDRESS.part()], asked.task.options)
             st.caption(t("properties.cost", seeds=int(float(asked.task.options["seeds"])), time=duration(seconds)))
             if tables.fetchable(dataset := str(state.values()["dataset"])) and not tables.available(dataset):
                 st.caption(f":material/cloud_download: {t(f'notifications.fetch.{dataset}')}")
@@ -80,7 +73,7 @@ def _result(asked: Asked) -> None:
     questions.origin(asked)
     if asked.problem is not None:
         st.text(text.problem(asked.problem))
-    DRAWN[state.part()](told, arrays)
+    DRAWN[state.ADDRESS.part()](told, arrays)
     with st.expander(t("properties.all_findings", n=len(told["findings"])), icon=":material/checklist:"):
         for key, numbers in told["findings"]:
             st.markdown(f"- {show.finding(key, numbers)}")
@@ -94,5 +87,5 @@ def _result(asked: Asked) -> None:
 
 def _source(dataset: str) -> None:
     """Where the data come from, and under which licence; a simulation says that it is one."""
-    name = "campaign" if dataset == "simulator" and state.part() == "uplift" else dataset
+    name = "campaign" if dataset == "simulator" and state.ADDRESS.part() == "uplift" else dataset
     st.caption(f":material/database: {t(f'notifications.source.{name}')}")

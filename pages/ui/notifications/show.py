@@ -80,7 +80,7 @@ def aside(arrays: Arrays) -> None:
     how = "both" if later and new else "later" if later else "new" if about.get("users", True) else "rows"
     st.caption(t(f"notifications.split_{how}", train=train, later=later, new=new, users=users))
     if about.get("left_out"):
-        st.text(t("notifications.left_out", columns=", ".join(about["left_out"])))
+        st.text(t("notifications.left_out", columns=about["left_out"]))
 
 
 def ranking(told: Told, measure: str) -> None:

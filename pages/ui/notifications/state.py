@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import questions, session
+from pages.ui import questions
 from pages.ui.address import Address
 from pages.ui.questions import Asked
 from replearn_core import studies
@@ -23,15 +23,9 @@ PRICES: dict[str, tuple[float, ...]] = {
 _USUAL = {"revenue": 1.0, "disturbance": 0.05, "uninstall": 5.0}
 
 
-def part() -> str:
-    """The part on screen."""
-    found = session.get("notifications.turned", {}).get("part", PARTS[0])
-    return found if found in PARTS else PARTS[0]
-
-
 def options_of(name: str) -> dict[str, Option]:
     """The settings of a part by name. Those of a decision move lines in a picture and start no work."""
-    options: dict[str, Option] = {"part": Choice("part", PARTS, PARTS[0])}
+    options: dict[str, Option] = {}
     if name in ("decide", "own"):
         options["family"] = Choice("family", models.FAMILIES, "embedding")
         options["budget"] = Knob("budget", r"\text{budget}", 0, 100, 30, integer=True)
@@ -42,38 +36,18 @@ def options_of(name: str) -> dict[str, Option]:
     return options
 
 
-ADDRESS = Address("notifications", lambda: options_of(part()))
+def _shared(part: str, other: str) -> tuple[str, ...] | None:
+    """What stays on the way to another part: all where it shows the same study."""
+    return None if STUDY.get(part) == STUDY.get(other) else ("seeds", "first_seed", "family", "budget")
 
 
-def follow_link() -> None:
-    """Take over what the address says, once per address."""
-    ADDRESS.follow(PARTS)
-
-
-def show(name: str) -> None:
-    """Another part: settings that both have stay, where the other part knows their value too."""
-    if name not in PARTS:
-        return
-    known, kept = options_of(name), {}
-    for key, value in dict(session.get("notifications.turned", {})).items():
-        option = known.get(key)
-        if option is not None and key != "part" and (not isinstance(option, Choice) or value in option.values):
-            kept[key] = value
-    if STUDY.get(name) != STUDY.get(part()):
-        kept = {key: value for key, value in kept.items() if key in ("seeds", "first_seed", "family", "budget")}
-    session.put("notifications.turned", kept | ({"part": name} if name != PARTS[0] else {}))
-    session.put("notifications.problems", ())
-
-
-def usual() -> None:
-    """All knobs of the part on screen back to their defaults."""
-    session.put("notifications.turned", {"part": part()} if part() != PARTS[0] else {})
+ADDRESS = Address("notifications", options_of, parts=PARTS, shared=_shared)
 
 
 def values() -> dict[str, float | str]:
     """Every setting of the study on screen."""
-    wanted = {one.name for one in studies.options_of(STUDY[part()])}
-    return {name: value for name, value in ADDRESS.values.items() if name in wanted}
+    wanted = {one.name for one in studies.options_of(STUDY[ADDRESS.part()])}
+    return {name: value for name, value in ADDRESS.settings().items() if name in wanted}
 
 
 # ---- the question ----
@@ -82,7 +56,7 @@ def values() -> dict[str, float | str]:
 def question() -> Asked:
     """How the study on screen stands; asking for it is `questions.press`'s."""
     options = values()
-    return questions.asked(STUDY[part()], options, lacking=lambda task: _missing(str(options["dataset"])))
+    return questions.asked(STUDY[ADDRESS.part()], options, lacking=lambda task: _missing(str(options["dataset"])))
 
 
 def _missing(dataset: str) -> Problem | None:

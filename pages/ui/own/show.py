@@ -31,9 +31,9 @@ def preview(facts: Mapping[str, Any]) -> None:
         st.caption(t(f"own.note.{note}", n=count, low=low, high=high, side=side))
     said = facts["said"]
     if "used" in said:
-        st.text(t("own.used_arrays", used=", ".join(said["used"])))
+        st.text(t("own.used_arrays", used=said["used"]))
     if said.get("aside"):
-        st.text(t("own.aside_arrays", aside=", ".join(said["aside"])))
+        st.text(t("own.aside_arrays", aside=said["aside"]))
 
 
 def _pictures(facts: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pages.ui import plot
 from pages.ui.pretraining import figures
 from pages.ui.pretraining.figures import Line
 from pages.ui.text import t
@@ -29,7 +30,7 @@ def show(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     lines = [Line(name, t(f"pretraining.family.{name}"), places, 100 * errors[row]) for row, name in enumerate(FAMILIES)]
     there = np.flatnonzero(np.isfinite(errors).all(axis=(0, 1)))
     gains = 100 * (errors[0] - errors[1])  # (S, V)
-    means = [(names[place], figures.said(float(gains[:, place].mean()))) for place in there]
+    means = [(names[place], plot.three(float(gains[:, place].mean()))) for place in there]
     words = figures.separated([f"{name}{t('properties.colon')}{mean}" for name, mean in means])
     alt = t("pretraining.borders_alt", rows=words)
     axis = t(f"pretraining.over_axis.{settings['over']}")

@@ -66,10 +66,7 @@ def bands(
         if log_y:
             low, mean, high = np.exp(low), np.exp(mean), np.exp(high)
         ink, dash, symbol = look(line.kind, dark)
-        if len(x) > 1:
-            band = {"type": "scatter", "mode": "lines", "x": x + x[::-1], "y": [*high, *low[::-1]], "fill": "toself"}
-            own = {"fillcolor": palette.faded(ink, 0.13), "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-            traces.append(band | own)
+        traces += plot.band(x, low.tolist(), high.tolist(), ink, line.label)
         traces.append(
             {
                 "type": "scatter",
@@ -77,6 +74,7 @@ def bands(
                 "x": x,
                 "y": mean.tolist(),
                 "name": plot.plain(line.label),
+                "legendgroup": line.label,
                 "line": {"color": ink, "dash": dash, "width": 2.2},
                 "marker": {"symbol": symbol, "size": 6},
                 "hovertemplate": f"{plot.plain(line.label)}: %{{y:.3g}}<extra></extra>",
@@ -101,11 +99,6 @@ def draw(figure: go.Figure, key: str, alt: str) -> None:
     st.caption(alt)
 
 
-def said(value: float) -> str:
-    """Three significant digits with a true minus sign."""
-    return plot.three(value).replace("-", "−")
-
-
 def separated(parts: Sequence[str]) -> str:
     return t("pretraining.separator").join(parts)
 
@@ -116,5 +109,5 @@ def ends(lines: Sequence[Line], colon: str, scale: float = 1.0) -> str:
     for line in lines:
         there = np.isfinite(line.values).all(axis=0)
         if there.any():
-            parts.append(f"{line.label}{colon}{said(scale * float(np.asarray(line.values)[:, there][:, -1].mean()))}")
+            parts.append(f"{line.label}{colon}{plot.three(scale * float(np.asarray(line.values)[:, there][:, -1].mean()))}")
     return separated(parts)

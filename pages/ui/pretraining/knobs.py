@@ -28,14 +28,14 @@ STOPS: dict[str, tuple[float, ...]] = {
 
 def choose() -> None:
     """The part, and what of a link or a knob could not be used."""
-    state.ADDRESS.choose_part(state.PARTS, state.part(), state.show)
+    state.ADDRESS.choose_part()
 
 
 def turn() -> None:
     """The settings of the part on screen and the button that starts it."""
-    rows, options = BASIC[state.part()], state.options_of(state.part())
+    rows, options = BASIC[state.ADDRESS.part()], state.options_of(state.ADDRESS.part())
     for row in rows:
-        if "depth" in row and state.part() == "borders" and state.values()["over"] == "depth":
+        if "depth" in row and state.ADDRESS.part() == "borders" and state.ADDRESS.settings()["over"] == "depth":
             continue  # every depth is measured
         for place, name in zip(st.columns(len(row)), row):
             with place:
@@ -43,13 +43,13 @@ def turn() -> None:
     questions.button(state.question(), "pretraining_run")
     with st.expander(t("controls.more"), icon=":material/tune:"):
         for name in options:
-            if name != "part" and not any(name in row for row in rows):
+            if not any(name in row for row in rows):
                 _knob(name)
-        st.button(t("properties.usual"), key="pretraining_usual", icon=":material/undo:", on_click=state.usual)
+        st.button(t("properties.usual"), key="pretraining_usual", icon=":material/undo:", on_click=state.ADDRESS.usual)
 
 
 def _knob(name: str) -> None:
-    option, address = state.options_of(state.part())[name], state.ADDRESS
+    option, address = state.options_of(state.ADDRESS.part())[name], state.ADDRESS
     if isinstance(option, Choice):
         _choice(name, option)
     elif isinstance(option, Knob) and name in STOPS:

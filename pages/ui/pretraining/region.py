@@ -8,8 +8,8 @@ import streamlit as st
 from pages.ui import errors, fragments, questions, text
 from pages.ui.pretraining import borders, diagram, show, state
 from pages.ui.pretraining.state import Asked
-from pages.ui.text import duration, t
-from replearn_core import studies, tasks
+from pages.ui.text import t
+from replearn_core import tasks
 from replearn_core.properties import read_answer
 
 POLL = 0.7  # seconds
@@ -40,44 +40,26 @@ def draw() -> None:
 
 def _progress(task: tasks.Task) -> None:
     """Polls while the engine works and draws what there is; its end draws the whole page anew."""
-    view = state.question().view
-    if not view.live or view.task_id != task.id:
-        st.rerun()
-    with st.container(border=True, key="pretraining_working"):
-        far, stop = st.columns([5, 1], vertical_alignment="center")
-        with far:
-            st.progress(min(max(view.progress, 0.0), 1.0), text=t("properties.working", percent=round(100 * view.progress)))
-            if view.position:
-                st.caption(t("properties.queued", n=view.position))
-        with stop:
-            st.button(t("properties.stop"), key="pretraining_stop", icon=":material/stop:", on_click=questions.stop, args=(task,))
+    view = questions.working(task, state.question, "pretraining")
     with errors.contained("pretraining.live"):
         arrays, at = view.arrays, (int(view.numbers.get("stage", 0)), int(view.numbers.get("place", 0)))
-        if state.part() == "pretraining":
+        if state.ADDRESS.part() == "pretraining":
             diagram.network(task.options, at if arrays else (0, 0))
         if arrays:
             _picture(task.options, arrays, at)
 
 
 def _picture(settings: Mapping[str, Any], arrays: Mapping[str, Any], at: tuple[int, int] | None) -> None:
-    if state.part() == "pretraining":
+    if state.ADDRESS.part() == "pretraining":
         show.views(settings, arrays, at)
     else:
         borders.show(settings, arrays)
 
 
 def _invite(asked: Asked) -> None:
-    if state.part() == "pretraining":
-        diagram.network(state.values(), None)
-    with st.container(border=True, key="pretraining_invite"):
-        if asked.problem is not None:
-            st.text(text.problem(asked.problem))
-        if asked.task is None:
-            return
-        st.markdown(t(f"pretraining.invite_{state.part()}"))
-        seconds = studies.estimated_seconds(state.part(), asked.task.options)
-        st.caption(t("properties.cost", seeds=int(state.values()["seeds"]), time=duration(seconds)))
-        questions.button(asked, "pretraining_run_here")
+    if state.ADDRESS.part() == "pretraining":
+        diagram.network(state.ADDRESS.settings(), None)
+    questions.invite(asked, "pretraining", t(f"pretraining.invite_{state.ADDRESS.part()}"))
 
 
 def _result(asked: Asked, task: tasks.Task) -> None:
@@ -85,7 +67,7 @@ def _result(asked: Asked, task: tasks.Task) -> None:
     told = read_answer(arrays)
     with st.container(border=True, key="pretraining_answer"):
         st.markdown(f"**{said(told)}**")
-        if state.part() == "pretraining":
+        if state.ADDRESS.part() == "pretraining":
             st.markdown(f"{why(told)} {edge(told)}")
         questions.origin(asked)
         if asked.problem is not None:
@@ -101,7 +83,7 @@ def _result(asked: Asked, task: tasks.Task) -> None:
 
 def said(told: Mapping[str, Any]) -> str:
     """The headline: what the first comparison says, in the direction that the seeds gave."""
-    if state.part() == "borders":
+    if state.ADDRESS.part() == "borders":
         return borders.said(told)
     key, numbers = told["findings"][0]
     means = {name: 100 * told["summary"][f"{name}.error"][0] for name in show.FAMILIES}
@@ -155,7 +137,7 @@ def finding(key: str, numbers: Mapping[str, float]) -> str:
 
 def objective() -> None:
     """One layer's objective for the kind that is chosen, and the plan as data."""
-    values = state.values()
+    values = state.ADDRESS.settings()
     with st.expander(t("pretraining.objective"), icon=":material/function:"):
         st.latex(FORMULAS[str(values["layer"])])
         st.caption(t("pretraining.formula_about"))

@@ -35,7 +35,7 @@ def views(settings: Settings, arrays: Arrays, at: tuple[int, int] | None) -> Non
 
 
 def _pair(label: str, value: float) -> str:
-    return f"{label}{t('properties.colon')}{figures.said(value)}"
+    return f"{label}{t('properties.colon')}{plot.three(value)}"
 
 
 # ---- the stack ----

@@ -61,62 +61,15 @@ def dots(
 ) -> None:
     """One row a measure: the seeds as dots, the mean with its 95 % interval. rows: (measure, label, kind)."""
     dark, traces, words = is_dark(), [], []
-    theme = palette.theme(dark)
     for place, (measure, label, kind) in enumerate(rows):
         mean, low, high, _ = told["summary"][measure]
-        ink, values = colour(kind, dark), told["values"][measure]
-        hover = plot.plain(f"{label}: {spread(low, mean, high)}")
-        traces += [
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": values,
-                "y": [place + 0.22] * len(values),
-                "marker": {"color": palette.faded(ink, 0.65), "size": 6, "symbol": "circle-open"},
-                "hovertemplate": "%{x:.3g}<extra></extra>",
-                "showlegend": False,
-            },
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": [mean],
-                "y": [place - 0.1],
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [high - mean],
-                    "arrayminus": [mean - low],
-                    "color": ink,
-                    "thickness": 2,
-                    "width": 5,
-                },
-                "marker": {"color": ink, "size": 10, "symbol": symbol(kind)},
-                "hovertemplate": hover + "<extra></extra>",
-                "showlegend": False,
-            },
-        ]
-        words.append(f"{label}{t('properties.colon')}{spread(low, mean, high)}")
-    axis = {
-        "tickvals": list(range(len(rows))),
-        "ticktext": [plot.plain(label) for _, label, _ in rows],
-        "range": [len(rows) - 0.5, -0.5],
-        "tickfont": {"color": theme.text, "size": 12},
-        "showgrid": False,
-    }
-    shapes, notes = [], []
-    if mark is not None:
-        shapes = [plot.vertical(mark[0], theme.muted, "dot", 1.5)]
-        notes = [
-            {
-                "x": mark[0],
-                "y": 1,
-                "yref": "paper",
-                "yanchor": "bottom",
-                "text": mark[1],
-                "showarrow": False,
-                "font": {"size": 12},
-            }
-        ]
+        said = spread(low, mean, high)
+        traces += plot.seeds_row(
+            place, told["values"][measure], (mean, low, high), colour(kind, dark), symbol(kind), f"{label}: {said}"
+        )
+        words.append(f"{label}{t('properties.colon')}{said}")
+    shapes, notes = ([], []) if mark is None else plot.mark(*mark, dark)
+    axis = plot.rows_axis([label for _, label, _ in rows], dark)
     height = 70 + ROW * len(rows)
     figure = plot.figure(traces, dark, title, "", key, shapes, notes, axis, height=height)
     figure.update_layout(hovermode="closest")
@@ -139,46 +92,10 @@ def curves(
 ) -> None:
     """Means over seeds with 95 % intervals as bars. lines: (kind, label, values (S, T), dash). at: a moment to mark."""
     dark = is_dark()
-    traces: list[dict[str, Any]] = []
-    for kind, label, values, dash in lines:
-        found = [interval(column) for column in np.asarray(values, np.float64).T]
-        ink = colour(kind, dark)
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "x": list(map(float, x)),
-                "y": [one.mean for one in found],
-                "error_y": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [one.high - one.mean for one in found],
-                    "arrayminus": [one.mean - one.low for one in found],
-                    "color": palette.faded(ink, 0.6),
-                    "thickness": 1.2,
-                    "width": 2,
-                },
-                "name": plot.plain(label),
-                "line": {"color": ink, "dash": dash, "width": 2.2},
-                "marker": {"symbol": symbol(kind), "size": 7},
-                "hovertemplate": f"{plot.plain(label)}: %{{y:.3g}}<extra></extra>",
-            }
-        )
-        for seed in values if dash == "solid" else ():
-            dot: dict[str, Any] = {
-                "type": "scatter",
-                "mode": "markers",
-                "x": list(map(float, x)),
-                "y": np.asarray(seed, float).tolist(),
-                "marker": {"color": palette.faded(ink, 0.45), "size": 4},
-                "hoverinfo": "skip",
-                "showlegend": False,
-            }
-            traces.append(dot)
+    traces = [trace for line in lines for trace in _curve(list(map(float, x)), *line, dark)]
     shapes = [] if at is None else [plot.vertical(at, palette.theme(dark).accent, "dash", 1.5)]
     if level is not None:
-        line = {"color": palette.theme(dark).muted, "dash": "dot", "width": 1.5}
-        shapes.append({"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": level, "y1": level, "line": line})
+        shapes.append(plot.level(level, dark))
     figure = plot.figure(traces, dark, x_title, y_title, key, shapes, height=320, margin={"l": 8, "r": 8, "t": 16, "b": 60})
     if log_y:
         figure.update_yaxes(type="log")
@@ -187,6 +104,27 @@ def curves(
     if ticks:
         figure.update_xaxes(tickvals=list(map(float, x)), ticktext=list(ticks))
     draw(figure, key, alt)
+
+
+def _curve(x: list[float], kind: str, label: str, values: np.ndarray, dash: str, dark: bool) -> plot.Traces:
+    """A mean with its intervals; of a solid line also every seed as a dot."""
+    found, ink = [interval(column) for column in np.asarray(values, np.float64).T], colour(kind, dark)
+    bar = {"type": "data", "symmetric": False, "color": palette.faded(ink, 0.6), "thickness": 1.2, "width": 2}
+    ends = {"array": [one.high - one.mean for one in found], "arrayminus": [one.mean - one.low for one in found]}
+    line: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": x,
+        "y": [one.mean for one in found],
+        "error_y": bar | ends,
+        "name": plot.plain(label),
+        "line": {"color": ink, "dash": dash, "width": 2.2},
+        "marker": {"symbol": symbol(kind), "size": 7},
+        "hovertemplate": f"{plot.plain(label)}: %{{y:.3g}}<extra></extra>",
+    }
+    dot: dict[str, Any] = {"type": "scatter", "mode": "markers", "x": x, "hoverinfo": "skip", "showlegend": False}
+    dot |= {"marker": {"color": palette.faded(ink, 0.45), "size": 4}}
+    return [line, *(dot | {"y": np.asarray(seed, float).tolist()} for seed in values if dash == "solid")]
 
 
 # ---- squares of numbers ----

@@ -102,7 +102,7 @@ def turn(shown: Now) -> None:
             if name not in basic:
                 _knob(shown, name, option, basic=False)
         if not locks.any_locked():
-            st.button(t("properties.usual"), key="properties_usual", icon=":material/undo:", on_click=state.usual)
+            st.button(t("properties.usual"), key="properties_usual", icon=":material/undo:", on_click=state.ADDRESS.usual)
 
 
 def _knob(shown: Now, name: str, option: Option, *, basic: bool) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui import palette, plot
 from pages.ui.latent import pictures
-from pages.ui.latent.asking import names_in
+from pages.ui.latent.knobs import classes_in
 from pages.ui.properties import figures
 from pages.ui.properties.pick import one_of
 from pages.ui.text import t
@@ -77,9 +77,7 @@ def _tree(linkage: np.ndarray, dataset: str) -> None:
     """A dendrogram of the class means."""
     from scipy.cluster.hierarchy import dendrogram
 
-    classes, _ = names_in(dataset)
-    words = [t(f"class.{dataset}.{name}") for name in classes]
-    labels = [word if not word.startswith("class.") else name for word, name in zip(words, classes)]
+    labels = classes_in(dataset)
     drawn, dark = dendrogram(linkage.astype(np.float64), no_plot=True), figures.is_dark()
     ink = palette.theme(dark).text
     traces = [

@@ -58,14 +58,7 @@ def _warn(shown: Now) -> None:
 
 def _progress(task: tasks.Task) -> None:
     """Polls while the engine works; its end draws the whole page anew."""
-    view = state.question(state.now()).view
-    if not view.live or view.task_id != task.id:
-        st.rerun()
-    with st.container(border=True, key="properties_working"):
-        st.progress(min(max(view.progress, 0.0), 1.0), text=t("properties.working", percent=round(100 * view.progress)))
-        if view.position:
-            st.caption(t("properties.queued", n=view.position))
-        st.button(t("properties.stop"), key="properties_stop", icon=":material/stop:", on_click=questions.stop, args=(task,))
+    questions.working(task, lambda: state.question(state.now()), "properties")
 
 
 def _invite(shown: Now, asked: Asked) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import palette
+from pages.ui import palette, plot
 from pages.ui.components.strip import strip
 from pages.ui.latent import pictures
 from pages.ui.latent.asking import names_in
 from pages.ui.properties import figures, levels, surfaces, units, useful
 from pages.ui.properties.pick import one_of, step_of
-from pages.ui.text import t
+from pages.ui.text import number, t
 
 Told = Mapping[str, Any]
 Arrays = Mapping[str, np.ndarray]
@@ -90,8 +90,6 @@ def _turn(arrays: Arrays, family: str, factors: Sequence[str], names: Sequence[s
         "marker": {"color": palette.meaning("reconstruction", dark)},
         "hovertemplate": "%{y:.3g}<extra></extra>",
     }
-    from pages.ui import plot
-
     reach = float(np.abs(codes - codes[0]).max()) * 1.05 + 1e-6
     figure = plot.figure([trace], dark, "", t("properties.moved"), "turn", (), (), {"range": [-reach, reach]}, height=220)
     most = int(np.abs(codes - codes[0]).max(axis=0).argmax())
@@ -153,7 +151,7 @@ def smooth(told: Told, arrays: Arrays) -> None:
     change = one_of("change", CHANGES, lambda name: t(f"properties.change.{name}"), "noise")
     place, steps = CHANGES.index(change), arrays[f"steps.{change}"]
     strips = arrays["path.images"]  # (P, 4, 11, H, W)
-    names = [t("properties.picture", n=number + 1) for number in range(len(strips))]
+    names = [t("properties.picture", n=n + 1) for n in range(len(strips))]
     sources = [pictures.source(pictures.grey(one)) for one in strips[:, 0, 0]]
     chosen = strip(sources, names, t("properties.which_picture"), key="properties_strip")
     images = strips[chosen, place]
@@ -186,7 +184,7 @@ def smooth(told: Told, arrays: Arrays) -> None:
     curve = arrays[f"curve.{change}"]  # (S, 4, 11)
     lines = [(space, kind(space), curve[:, row], "solid") for row, space in enumerate(SPACES)]
     means = t("properties.semicolon").join(
-        f"{kind(space)} {float(curve[:, row, step].mean()):.3g}" for row, space in enumerate(SPACES)
+        f"{kind(space)} {number(float(curve[:, row, step].mean()))}" for row, space in enumerate(SPACES)
     )
     figures.curves(
         steps,

@@ -11,7 +11,7 @@ from pages.ui import questions, session
 from pages.ui.address import Address
 from pages.ui.questions import Asked
 from replearn_core import properties, studies
-from replearn_core.options import Choice, Option
+from replearn_core.options import Option
 
 NOW = "properties.turned"  # settings of the part on screen that differ from its defaults: `Address` keeps them
 KEPT = "properties.kept"  # the same of the other parts, by part
@@ -56,12 +56,7 @@ def known_options(part: str) -> dict[str, Option]:
     return {one.name: one for one in studies.options_of(part)}
 
 
-def _part() -> str:
-    found = session.get(NOW, {}).get("part", PARTS[0])
-    return found if found in PARTS else PARTS[0]
-
-
-ADDRESS = Address("properties", lambda: {"part": Choice("part", PARTS, PARTS[0]), **known_options(_part())}, about_run=True)
+ADDRESS = Address("properties", known_options, parts=PARTS, about_run=True)
 
 
 def name_of(setting: str) -> str:
@@ -73,15 +68,14 @@ def name_of(setting: str) -> str:
 
 
 def now() -> Now:
-    part, values = _part(), ADDRESS.values
-    return Now(part, {name: values[name] for name in known_options(part)}, str(values["run"]))
+    return Now(ADDRESS.part(), ADDRESS.settings(), str(ADDRESS.values["run"]))
 
 
 def show(part: str) -> None:
     """Another part, with its knobs as they were left."""
     if part not in PARTS:
         return
-    _keep(_part(), session.get(NOW, {}))
+    _keep(ADDRESS.part(), session.get(NOW, {}))
     session.put(NOW, {**session.get(KEPT).get(part, {}), "part": part})
     session.put(NOTICES, ())
 
@@ -100,25 +94,15 @@ def take(setting: str, value: Any) -> None:
     ADDRESS.take(setting, value)
 
 
-def usual() -> None:
-    """All knobs of the study on screen back to their defaults."""
-    session.put(NOW, {"part": _part()})
-
-
 # ---- the address ----
 
 
 def follow_link() -> None:
     """Take over what the address says, once per address."""
-    before, turned = _part(), session.get(NOW, {})
-    ADDRESS.follow(PARTS)
-    if _part() != before:
+    before, turned = ADDRESS.part(), session.get(NOW, {})
+    ADDRESS.follow()
+    if ADDRESS.part() != before:
         _keep(before, turned)
-
-
-def write_link() -> None:
-    """Put what is on screen into the address; no rerun follows from it."""
-    ADDRESS.write()
 
 
 # ---- the question ----

@@ -10,7 +10,7 @@ from pages.ui import palette, plot
 from pages.ui.latent import pictures
 from pages.ui.properties import figures
 from pages.ui.properties.pick import one_of, step_of
-from pages.ui.text import t
+from pages.ui.text import number, t
 
 FAMILIES = ("plain", "l1", "kl", "k_sparse")
 STRENGTHS = ("none", "weak", "strong")
@@ -32,7 +32,7 @@ def sparse(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         lines.append(pictures.row(shown, _kind(family)))
     pictures.show(*lines)
     means = t("properties.semicolon").join(
-        f"{_kind(family)} {float(curve[:, row, step].mean()):.3g}" for row, family in enumerate(FAMILIES)
+        f"{_kind(family)} {number(float(curve[:, row, step].mean()))}" for row, family in enumerate(FAMILIES)
     )
     figures.curves(
         kept,
@@ -72,9 +72,8 @@ def _speedup(arrays: Mapping[str, np.ndarray]) -> None:
         "type": "scatter", "mode": "lines+markers", "x": (100 * share).tolist(), "y": speed.tolist(), "showlegend": False,
         "line": {"color": palette.meaning("sparsity", dark), "width": 2.2}, "hovertemplate": "%{y:.3g}<extra></extra>",
     }  # fmt: skip
-    line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1, "y1": 1,
-            "line": {"color": palette.theme(dark).muted, "dash": "dot"}}  # fmt: skip
-    figure = plot.figure([trace], dark, t("properties.share"), t("properties.speed_axis"), "speed", [line], height=260)
+    titles = t("properties.share"), t("properties.speed_axis")
+    figure = plot.figure([trace], dark, *titles, "speed", [plot.level(1, dark)], height=260)
     pays = share[speed > 1]
     alt = t("properties.speed_alt", share=100 * float(pays.max())) if len(pays) else t("properties.speed_never")
     figures.draw(figure, "speed", alt)

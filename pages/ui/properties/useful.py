@@ -10,7 +10,7 @@ from pages.ui.latent import pictures
 from pages.ui.latent.asking import names_in
 from pages.ui.properties import figures
 from pages.ui.properties.pick import step_of
-from pages.ui.text import t
+from pages.ui.text import number, t
 
 READ = ("pixels", "pca", "untrained", "plain", "denoising")
 SPACES = ("pixels", "pca", "plain", "denoising")
@@ -22,7 +22,9 @@ def _kind(name: str) -> str:
 
 def few_labels(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     labels, curve = arrays["labels"], arrays["curve"]  # (4,), (S, 5, 4)
-    means = t("properties.semicolon").join(f"{_kind(name)} {float(curve[:, row, 0].mean()):.3g}" for row, name in enumerate(READ))
+    means = t("properties.semicolon").join(
+        f"{_kind(name)} {number(float(curve[:, row, 0].mean()))}" for row, name in enumerate(READ)
+    )
     figures.curves(
         labels,
         [(name, _kind(name), curve[:, row], "dash" if name == "untrained" else "solid") for row, name in enumerate(READ)],
@@ -46,7 +48,7 @@ def causes(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     ]
     pictures.show(pictures.row(shown))
     means = t("properties.semicolon").join(
-        f"{_kind(name)} {float(curve[:, row, step].mean()):.3g}" for row, name in enumerate(SPACES)
+        f"{_kind(name)} {number(float(curve[:, row, step].mean()))}" for row, name in enumerate(SPACES)
     )
     figures.curves(
         noises,

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -228,13 +229,14 @@ def _next(room: Room, secret: str) -> None:
         st.form_submit_button(t("board.ask"), on_click=_asked, args=(room, secret))
 
 
-def ask_fields(before: str) -> None:
-    """The fields of a question: its text, and choices or the bounds of a number."""
-    st.text_input(t("board.question"), key=f"{before}.text", max_chars=200, placeholder=t("board.question_hint"))
-    st.text_area(t("board.choices"), key=f"{before}.choices", max_chars=400, height=96, help=t("board.choices_help"))
+def ask_fields(before: str, kept: Literal["session"] | None = None) -> None:
+    """The fields of a question: its text, and choices or the bounds of a number. kept: how long what is typed stays."""
+    own: dict[str, Any] = {"persist_state": kept}
+    st.text_input(t("board.question"), key=f"{before}.text", max_chars=200, placeholder=t("board.question_hint"), **own)
+    st.text_area(t("board.choices"), key=f"{before}.choices", max_chars=400, height=96, help=t("board.choices_help"), **own)
     left, right = st.columns(2)
-    left.number_input(t("board.low"), value=None, key=f"{before}.low", format="%g", help=t("board.bounds_help"))
-    right.number_input(t("board.high"), value=None, key=f"{before}.high", format="%g")
+    left.number_input(t("board.low"), value=None, key=f"{before}.low", format="%g", help=t("board.bounds_help"), **own)
+    right.number_input(t("board.high"), value=None, key=f"{before}.high", format="%g", **own)
 
 
 def asked_in(before: str) -> tuple[str, tuple[str, ...], float | None, float | None]:

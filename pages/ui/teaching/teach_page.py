@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import streamlit as st
@@ -18,6 +18,7 @@ from replearn_core.experiment import Problem
 from replearn_core.room_values import MOST_ANSWERS, MOST_HOURS, MOST_MEMBERS, MOST_TEXT, USUAL_HOURS, Opened, plain, question
 
 FORM = "teach.form."
+KEPT: Literal["session"] = "session"  # a teacher looks at the page that a link is for, and comes back to what was filled in
 ROOM = "teach.room"  # (Opened, page, the students' query) of the room opened last
 PROBLEM = "teach.room_problem"
 STARTS = ("usual", "preset", "link", "lesson")
@@ -73,8 +74,9 @@ def _start() -> tuple[str, dict[str, str]]:
 
 def _pasted() -> tuple[str, dict[str, str]]:
     st.text_input(
-        t("teach.paste"), key=FORM + "link", max_chars=MOST_LINK, placeholder=qr.link("autoencoder", {"code_size": "2"})
-    )
+        t("teach.paste"), key=FORM + "link", max_chars=MOST_LINK, placeholder=qr.link("autoencoder", {"code_size": "2"}),
+        persist_state=KEPT,
+    )  # fmt: skip
     page, query = of_link(str(session.get(FORM + "link") or ""))
     if page is None:
         st.caption(f":material/info: {t('teach.paste_unknown')}")
@@ -114,7 +116,7 @@ def _knobs(page: str, start: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[
         st.caption(t("teach.no_knobs"))
         return (), (), ()
     labels = {name: knob_label(page, name) for name in names}
-    only = st.toggle(t("teach.only"), key=FORM + "only", help=t("teach.only_help"))
+    only = st.toggle(t("teach.only"), key=FORM + "only", help=t("teach.only_help"), persist_state=KEPT)
     chosen = _several(f"lock.{page}", t("teach.free_knobs" if only else "teach.locked_knobs"), names, labels)
     hide = _several(f"hide.{page}", t("teach.hidden_knobs"), names, labels)
     return ((), hide, chosen) if only and chosen else (() if only else chosen, hide, ())
@@ -136,19 +138,22 @@ def _seed() -> int | str | None:
         st.caption(t("teach.seed_own_about"))
         return teach.OWN
     knob = catalog.BOUNDS["seed"]
-    return int(st.number_input(t("knob.seed.name"), 0, min(int(knob.high), 2**31 - 1), 0, key=FORM + "seed_number"))
+    most = min(int(knob.high), 2**31 - 1)
+    return int(st.number_input(t("knob.seed.name"), 0, most, 0, key=FORM + "seed_number", persist_state=KEPT))
 
 
 def _question() -> tuple[bool, str]:
     """(whether a room collects the answers, the question)."""
     st.markdown(f"**4 · {t('teach.ask')}**")
-    in_class = st.toggle(t("teach.collect"), key=FORM + "class", help=t("teach.collect_help", limit=MOST_MEMBERS))
+    about = t("teach.collect_help", limit=MOST_MEMBERS)
+    in_class = st.toggle(t("teach.collect"), key=FORM + "class", help=about, persist_state=KEPT)
     if in_class:
-        board_page.ask_fields(FORM + "ask")
+        board_page.ask_fields(FORM + "ask", KEPT)
         labels = {one: t("teach.hours", n=one) for one in HOURS}
         _select("hours", HOURS, labels, USUAL_HOURS, t("teach.lasts"))
         return True, ""
-    st.text_input(t("board.question"), key=FORM + "ask.text", max_chars=MOST_TEXT, placeholder=t("board.question_hint"))
+    hint = t("board.question_hint")
+    st.text_input(t("board.question"), key=FORM + "ask.text", max_chars=MOST_TEXT, placeholder=hint, persist_state=KEPT)
     return False, str(session.get(FORM + "ask.text") or "")
 
 
@@ -212,7 +217,7 @@ def _one_of(name: str, values: tuple[str, ...]) -> str:
     labels = {one: t(f"teach.{name}_{one}") for one in values}
     chosen = st.segmented_control(
         t(f"teach.{name}_label"), values, default=values[0], format_func=lambda one: labels.get(one, str(one)), key=FORM + name,
-        required=True, label_visibility="collapsed",
+        required=True, label_visibility="collapsed", persist_state=KEPT,
     )  # fmt: skip
     return next((one for one in values if one == chosen), values[0])
 
@@ -221,13 +226,14 @@ def _select(name: str, values: tuple[T, ...], labels: Mapping[T, str], usual: T 
     place_of = values.index(usual) if usual in values else 0
     chosen = st.selectbox(
         title or t(f"teach.pick_{name.partition('.')[0]}"), values, place_of, key=FORM + name,
-        format_func=lambda one: labels.get(one, str(one)),
+        format_func=lambda one: labels.get(one, str(one)), persist_state=KEPT,
     )  # fmt: skip
     return next((one for one in values if one == chosen), values[place_of])
 
 
 def _several(name: str, title: str, values: tuple[str, ...], labels: Mapping[str, str]) -> tuple[str, ...]:
     chosen = st.multiselect(
-        title, values, key=FORM + name, format_func=lambda one: labels.get(one, str(one)), placeholder=t("teach.none_chosen")
-    )
+        title, values, key=FORM + name, format_func=lambda one: labels.get(one, str(one)), placeholder=t("teach.none_chosen"),
+        persist_state=KEPT,
+    )  # fmt: skip
     return tuple(one for one in values if one in chosen)

@@ -66,11 +66,7 @@ def bands(
     for kind, label, x, values in lines:
         found = [interval(column) for column in percent(values).T]
         ink, places = colour(kind, dark), list(map(float, x))
-        if len(places) > 1:
-            edge = [one.high for one in found] + [one.low for one in reversed(found)]
-            band = {"type": "scatter", "mode": "lines", "x": places + places[::-1], "y": edge, "line": {"width": 0}}
-            band |= {"fill": "toself", "fillcolor": palette.faded(ink, 0.12), "hoverinfo": "skip"}
-            traces.append(band | {"showlegend": False, "legendgroup": kind})
+        traces += plot.band(places, [one.low for one in found], [one.high for one in found], ink, kind)
         traces.append(
             {
                 "type": "scatter",
@@ -84,10 +80,7 @@ def bands(
                 "hovertemplate": f"{plot.plain(label)}: %{{y:.3g}} %<extra></extra>",
             }
         )
-    shapes = []
-    if level is not None:
-        line = {"color": palette.theme(dark).muted, "dash": "dot", "width": 1.5}
-        shapes.append({"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 100 * level, "y1": 100 * level, "line": line})
+    shapes = [] if level is None else [plot.level(100 * level, dark)]
     figure = plot.figure(traces, dark, x_title, y_title, key, shapes, height=380, margin={"l": 8, "r": 8, "t": 16, "b": 96})
     figure.update_layout(hovermode="closest")
     if log:
@@ -102,32 +95,12 @@ def rows(lines: Sequence[tuple[str, str, np.ndarray]], x_title: str, key: str, a
     dark = figures.is_dark()
     traces: list[dict[str, Any]] = []
     for place, (kind, label, values) in enumerate(lines):
-        found, ink = interval(percent(values)), colour(kind, dark)
-        ring = {"color": palette.faded(ink, 0.65), "size": 6, "symbol": "circle-open"}
-        shared = {"type": "scatter", "mode": "markers", "showlegend": False}
-        traces.append(
-            shared | {"x": percent(values).tolist(), "y": [place + 0.22] * len(values), "marker": ring, "hoverinfo": "skip"}
-        )
-        error = {"type": "data", "symmetric": False, "array": [found.high - found.mean], "arrayminus": [found.mean - found.low]}
-        hover = plot.plain(f"{label}: {figures.spread(found.low, found.mean, found.high)}")
-        traces.append(
-            shared
-            | {
-                "x": [found.mean],
-                "y": [place - 0.1],
-                "error_x": error | {"color": ink, "thickness": 2, "width": 5},
-                "marker": {"color": ink, "size": 10, "symbol": symbol(kind)},
-                "hovertemplate": hover + "<extra></extra>",
-            }
-        )
-    axis = {
-        "tickvals": list(range(len(lines))),
-        "ticktext": [plot.plain(label) for _, label, _ in lines],
-        "range": [len(lines) - 0.5, -0.5],
-        "tickfont": {"color": palette.theme(dark).text, "size": 12},
-        "showgrid": False,
-    }
-    shapes = [] if level is None else [plot.vertical(100 * level, palette.theme(dark).muted, "dot", 1.5)]
+        found = interval(percent(values))
+        hover = f"{label}: {figures.spread(found.low, found.mean, found.high)}"
+        ends = (found.mean, found.low, found.high)
+        traces += plot.seeds_row(place, percent(values).tolist(), ends, colour(kind, dark), symbol(kind), hover)
+    axis = plot.rows_axis([label for _, label, _ in lines], dark)
+    shapes, _ = ([], []) if level is None else plot.mark(100 * level, "", dark)
     figure = plot.figure(traces, dark, x_title, "", key, shapes, (), axis, height=70 + figures.ROW * len(lines))
     figure.update_layout(hovermode="closest")
     drawing.draw(figure, f"transfer_{key}", alt)

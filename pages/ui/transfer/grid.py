@@ -123,12 +123,12 @@ def _cell(accuracy: np.ndarray, size: int, likeness: str, chance: float) -> None
 
 def advice() -> None:
     """A strategy for a visitor's own data, with the measured cells that it rests on."""
-    usual = {name: one.default for name, one in state.options_of("quadrant").items() if name != "part"}
+    usual = {name: one.default for name, one in state.options_of("quadrant").items()}
     asked = state.question("quadrant", usual)
     if asked.view.state != "finished":
         st.info(t("transfer.advice_needs_quadrant"), icon=":material/info:")
         return
-    told, given = asked.view.arrays, state.values()
+    told, given = asked.view.arrays, state.ADDRESS.settings()
     try:
         found = quadrant.advise(
             told,

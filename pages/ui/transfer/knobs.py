@@ -35,12 +35,12 @@ FACTORS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 
 
 def choose() -> None:
     """The part, and what of a link or a knob could not be used."""
-    state.ADDRESS.choose_part(state.PARTS, state.part(), state.show)
+    state.ADDRESS.choose_part()
 
 
 def turn() -> None:
     """The settings of the part on screen and the button that starts it."""
-    name = state.part()
+    name = state.ADDRESS.part()
     options = state.options_of(name)
     for setting in BASIC[name]:
         _knob(setting)
@@ -51,13 +51,13 @@ def turn() -> None:
     questions.button(state.question(), "transfer_run")
     with st.expander(t("controls.more"), icon=":material/tune:"):
         for setting in options:
-            if setting not in (*BASIC[name], "part", "factors"):
+            if setting not in (*BASIC[name], "factors"):
                 _knob(setting)
-        st.button(t("properties.usual"), key="transfer_usual", icon=":material/undo:", on_click=state.usual)
+        st.button(t("properties.usual"), key="transfer_usual", icon=":material/undo:", on_click=state.ADDRESS.usual)
 
 
 def _knob(name: str) -> None:
-    option, address = state.options_of(state.part())[name], state.ADDRESS
+    option, address = state.options_of(state.ADDRESS.part())[name], state.ADDRESS
     if locks.hidden(name):
         return
     if isinstance(option, Choice):

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import drawing, palette, plot, text
+from pages.ui import drawing, plot, text
 from pages.ui.properties import figures as shared
 from pages.ui.properties.pick import one_of
 from pages.ui.text import t
@@ -71,10 +71,9 @@ def _parameters(told: Mapping[str, Any], raced: Sequence[str], alt: str, chance:
         trace |= {"y": [found.mean], "error_y": error | {"color": ink}, "name": plot.plain(name_of(name))}
         trace |= {"marker": {"color": ink, "size": 11, "symbol": figures.symbol(name)}}
         traces.append(trace | {"hovertemplate": f"{plot.plain(name_of(name))}: %{{x:,}}, %{{y:.3g}} %<extra></extra>"})
-    line = {"color": palette.theme(dark).muted, "dash": "dot", "width": 1.5}
-    shape = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 100 * chance, "y1": 100 * chance, "line": line}
-    titles = t("transfer.axis_parameters"), t("transfer.accuracy_axis")
-    figure = plot.figure(traces, dark, *titles, "race_parameters", [shape], height=380, margin={"l": 8, "r": 8, "t": 16, "b": 96})
+    titles, margin = (t("transfer.axis_parameters"), t("transfer.accuracy_axis")), {"l": 8, "r": 8, "t": 16, "b": 96}
+    shapes = [plot.level(100 * chance, dark)]
+    figure = plot.figure(traces, dark, *titles, "race_parameters", shapes, height=380, margin=margin)
     figure.update_xaxes(type="log")
     figure.update_layout(hovermode="closest")
     drawing.draw(figure, "transfer_race_parameters", alt)

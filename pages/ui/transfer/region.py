@@ -7,10 +7,10 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import errors, fragments, questions, text
-from pages.ui.text import duration, t
+from pages.ui.text import t
 from pages.ui.transfer import curves, grid, race, state
 from pages.ui.transfer.state import Asked
-from replearn_core import studies, tasks
+from replearn_core import tasks
 from replearn_core.comparisons.transfer import plan_of
 from replearn_core.properties import read_answer
 from replearn_core.strategies import TRANSFERS
@@ -24,7 +24,7 @@ DRAWN: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, np.ndarray]], None
 
 
 def draw() -> None:
-    name = state.part()
+    name = state.ADDRESS.part()
     if name == "advice":
         with errors.contained("transfer.advice"):
             grid.advice()
@@ -36,7 +36,7 @@ def draw() -> None:
         with errors.contained(f"transfer.{name}"):
             _result(name, asked)
     else:
-        _invite(name, asked)
+        questions.invite(asked, "transfer", t(f"transfer.invite_{name}"))
     if name == "race":
         with errors.contained("transfer.strategies"):
             _strategies()
@@ -44,31 +44,11 @@ def draw() -> None:
 
 def _progress(task: tasks.Task) -> None:
     """Polls while the engine works and draws what there is; its end draws the whole page anew."""
-    view = state.question().view
-    if not view.live or view.task_id != task.id:
-        st.rerun()
-    with st.container(border=True, key="transfer_working"):
-        st.progress(min(max(view.progress, 0.0), 1.0), text=t("properties.working", percent=round(100 * view.progress)))
-        if view.position:
-            st.caption(t("properties.queued", n=view.position))
-        st.button(t("properties.stop"), key="transfer_stop", icon=":material/stop:", on_click=questions.stop, args=(task,))
+    view = questions.working(task, state.question, "transfer")
     arrays = view.arrays
     if arrays:
-        with errors.contained(f"transfer.{state.part()}"):
-            DRAWN[state.part()](read_answer(arrays), arrays)
-
-
-def _invite(name: str, asked: Asked) -> None:
-    with st.container(border=True, key="transfer_invite"):
-        if asked.problem is not None:
-            st.text(text.problem(asked.problem))
-        if asked.task is None:
-            return
-        st.markdown(t(f"transfer.invite_{name}"))
-        options = state.values()
-        seconds = studies.estimated_seconds(name, asked.task.options)
-        st.caption(t("properties.cost", seeds=int(options["seeds"]), time=duration(seconds)))
-        questions.button(asked, "transfer_run_here")
+        with errors.contained(f"transfer.{state.ADDRESS.part()}"):
+            DRAWN[state.ADDRESS.part()](read_answer(arrays), arrays)
 
 
 def _result(name: str, asked: Asked) -> None:
@@ -132,7 +112,7 @@ def finding(key: str, numbers: Mapping[str, float]) -> str:
 
 def _strategies() -> None:
     """What the strategies do, as data; also before anything has run."""
-    options = state.values()
+    options = state.ADDRESS.settings()
     depth, epochs = int(options["depth"]), int(options["epochs"])
     last, early = (min(int(options[one]), depth) for one in ("last", "early"))
     drawn = str(options["factors"]) if str(options["factors"]).count(",") == depth else ""

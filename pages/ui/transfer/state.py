@@ -3,7 +3,7 @@
 Nothing is computed here, and no link starts work: `press` asks the engine, everything else only looks.
 """
 
-from pages.ui import questions, session
+from pages.ui import questions
 from pages.ui.address import Address
 from pages.ui.questions import Asked
 from replearn_core import claims, studies, tasks
@@ -23,46 +23,12 @@ OWN_DATA: dict[str, Option] = {
 SHARED = ("pair", "source", "width", "depth", "seeds", "first_seed")  # settings that mean the same in every part
 
 
-def part() -> str:
-    """The part on screen."""
-    found = session.get("transfer.turned", {}).get("part", PARTS[0])
-    return found if found in PARTS else PARTS[0]
-
-
 def options_of(name: str) -> dict[str, Option]:
     """The settings of a part by name."""
-    chosen: dict[str, Option] = {"part": Choice("part", PARTS, PARTS[0])}
-    if name == "advice":
-        return chosen | OWN_DATA
-    return chosen | {one.name: one for one in studies.options_of(name)}
+    return OWN_DATA if name == "advice" else {one.name: one for one in studies.options_of(name)}
 
 
-ADDRESS = Address("transfer", lambda: options_of(part()))
-
-
-def follow_link() -> None:
-    """Take over what the address says, once per address."""
-    ADDRESS.follow(PARTS)
-
-
-def show(name: str) -> None:
-    """Another part: settings that both have stay, the others go back to their defaults."""
-    if name not in PARTS:
-        return
-    known, before = options_of(name), dict(session.get("transfer.turned", {}))
-    kept = {key: before[key] for key in SHARED if key in before and key in known}
-    session.put("transfer.turned", kept | ({"part": name} if name != PARTS[0] else {}))
-    session.put("transfer.problems", ())
-
-
-def usual() -> None:
-    """All knobs of the part on screen back to their defaults."""
-    session.put("transfer.turned", {"part": part()} if part() != PARTS[0] else {})
-
-
-def values() -> dict[str, float | str]:
-    """Every setting of the part on screen."""
-    return {name: ADDRESS.values[name] for name in options_of(part()) if name != "part"}
+ADDRESS = Address("transfer", options_of, parts=PARTS, shared=lambda part, other: SHARED)
 
 
 # ---- the question ----
@@ -70,8 +36,8 @@ def values() -> dict[str, float | str]:
 
 def question(name: str | None = None, chosen: dict[str, float | str] | None = None) -> Asked:
     """How the study of a part stands, with its settings; asking for it is `questions.press`'s."""
-    name = name or part()
-    options = values() if chosen is None else chosen
+    name = name or ADDRESS.part()
+    options = ADDRESS.settings() if chosen is None else chosen
     folders = (claims.SHIPPED, sources.FOLDER)
     return questions.asked(name, options, lacking=lambda task: _in_the_way(name, task), folders=folders)
 

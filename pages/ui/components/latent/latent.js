@@ -167,6 +167,8 @@ class Explorer {
   changed() {
     if (this.next && (this.next.ready || ["failed", "missing"].includes(this.next.state))) this.#usePoints();
     this.#needCodes();
+    if (this.points.ready && this.cursor >= this.columns.count) this.cursor = null; // fewer points than before
+    if (this.points.ready && this.hover?.row >= this.columns.count) this.hover = null;
     if (this.codes?.arrays.codes) this.points.arrays.codes = this.codes.arrays.codes;
     const { codes } = this.points.arrays;
     if (!this.decoding && this.net?.state === "ready" && codes?.shape[0]) {

@@ -251,7 +251,10 @@ export class MapView {
     const [x, y] = this.#at(event);
     const before = this.pointers.get(event.pointerId);
     if (!before) return this.#hover(event, x, y);
-    if (this.gesture === "pinch") return this.#pinch(event.pointerId, x, y);
+    if (this.gesture === "pinch") {
+      if (this.pointers.size > 1) this.#pinch(event.pointerId, x, y); // of two fingers one is lifted first
+      return undefined;
+    }
     this.travelled = Math.max(this.travelled, Math.hypot(x - this.began[0], y - this.began[1]));
     this.pointers.set(event.pointerId, { x, y });
     if (this.travelled <= CLICK * this.ratio) return undefined;

@@ -51,7 +51,7 @@ export class Toolbar {
     Object.assign(this.search, { type: "search", maxLength: 60, spellcheck: false, autocomplete: "off" });
     this.search.oninput = () => act("search", this.search.value);
     this.search.onkeydown = (event) => {
-      if (event.key === "Enter") act("next"); // a handler that returned false here would swallow every other key
+      if (event.key === "Enter" && !event.isComposing) act("next"); // a handler that returned false here would swallow every other key
     };
     this.found = element("span", "count", this.root);
     this.found.setAttribute("role", "status");

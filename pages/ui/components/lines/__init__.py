@@ -15,7 +15,7 @@ _COMPONENT = st.components.v2.component(
     "replearn_lines",
     html='<div class="lines"></div>',
     css=texts_of(_HERE, ("lines.css",)),
-    js=joined(_HERE, ("geometry.js", "lines.js")),
+    js=joined(_HERE, ("../shared/mount.js", "geometry.js", "lines.js")),
 )
 
 
@@ -36,6 +36,7 @@ def lines(layout: Layout, *, texts: Mapping[str, str], colours: Sequence[str], k
         "prototypes": [list(point) for point in layout.prototypes],
         "texts": {name: texts[name] for name in TEXT_KEYS},
         "colours": list(colours),
+        "heard": _heard(key),
     }
     # In a list: Streamlit looks for data frames in a dictionary, and imports pandas to do so, half a second at the first visit.
     _COMPONENT(key=key, data=[data], default={"layout": None}, on_layout_change=on_change)
@@ -43,8 +44,14 @@ def lines(layout: Layout, *, texts: Mapping[str, str], colours: Sequence[str], k
 
 def moved(key: str, count: int) -> Layout | None:
     """What a browser sent, or None where it is no layout of `count` lines and as many prototypes within the square."""
+    return valid_layout((st.session_state.get(key) or {}).get("layout"), count)
+
+
+def _heard(key: str) -> int:
+    """The number of the browser's last word; with it the browser knows whether an answer is out of date."""
     sent = (st.session_state.get(key) or {}).get("layout")
-    return valid_layout(sent, count)
+    turn = sent.get("turn") if isinstance(sent, Mapping) else None
+    return turn if type(turn) is int else 0
 
 
 def valid_layout(sent: object, count: int) -> Layout | None:

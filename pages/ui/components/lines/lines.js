@@ -1,6 +1,7 @@
 // Two squares side by side: lines that cut one, prototypes that share out the other. All can be dragged, or moved by keys; the
 // regions are painted and counted at every move, and Python is told when a move has ended.
 
+import { mount } from "../shared/mount.js";
 import { equation, nearest, regions, segment, side, through } from "./geometry.js";
 
 const SIZE = 300; // of a square in the drawing's own units
@@ -8,28 +9,23 @@ const GRID = 100; // painted cells along an edge
 const STEP = 0.02;
 const TURN = 3; // degrees
 const SPACE = "http://www.w3.org/2000/svg";
-const boards = new WeakMap();
-
-export default function (component) {
-  let board = boards.get(component.parentElement);
-  if (!board) boards.set(component.parentElement, (board = new Board(component.parentElement.querySelector(".lines"))));
-  board.take(component);
-}
 
 class Board {
   constructor(root) {
+    this.root = root;
     this.squares = { lines: new Square(root), prototypes: new Square(root) };
   }
 
+  /** An answer to what the visitor has moved again meanwhile is out of date: its layout is not taken over. */
   take({ data: [data], setStateValue }) {
     this.texts = data.texts;
     this.colours = data.colours;
-    this.tell = () => setStateValue("layout", { lines: this.lines, prototypes: this.prototypes });
-    if (!this.dragging) {
-      this.lines = data.lines.map(([angle, place]) => ({ angle, place }));
-      this.prototypes = data.prototypes.map((point) => [...point]);
-      this.build();
-    }
+    this.tell = () => setStateValue("layout", { lines: this.lines, prototypes: this.prototypes, turn: this.moves });
+    this.moves ??= data.heard; // counts what the visitor has moved
+    if (this.dragging || data.heard !== this.moves) return this.draw();
+    this.lines = data.lines.map(([angle, place]) => ({ angle, place }));
+    this.prototypes = data.prototypes.map((point) => [...point]);
+    return this.build();
   }
 
   build() {
@@ -96,6 +92,7 @@ class Board {
   drag(target, square, move) {
     const act = (event, begins) => {
       move(square.at(event), begins);
+      this.moves += 1;
       this.draw();
     };
     target.onpointerdown = (event) => {
@@ -118,9 +115,10 @@ class Board {
     if (!way) return;
     event.preventDefault();
     move(...way);
+    this.moves += 1;
     this.draw();
     clearTimeout(this.told);
-    this.told = setTimeout(this.tell, 250); // a held key is one move
+    this.told = setTimeout(() => this.tell(), 250); // a held key is one move
   }
 
   // ---- drawing ----
@@ -144,6 +142,10 @@ class Board {
     this.squares.lines.title(say(this.texts.lines_title, { n: this.lines.length, regions: regions(this.lines) }));
     const cells = new Set(this.prototypes.map(String)).size;
     this.squares.prototypes.title(say(this.texts.prototypes_title, { n: this.prototypes.length, cells }));
+  }
+
+  destroy() {
+    clearTimeout(this.told);
   }
 }
 
@@ -216,4 +218,8 @@ function set(node, attributes) {
 
 function say(text, numbers) {
   return text.replace(/\{(\w+)\}/g, (_, name) => String(numbers[name]));
+}
+
+export default function lines(component) {
+  return mount(component, Board, ".lines");
 }

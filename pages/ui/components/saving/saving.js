@@ -51,9 +51,10 @@ function open(button, figure) {
   root.onkeydown = (event) => {
     if (event.key === "Escape") close(true);
   };
-  root.onfocusout = (event) => {
-    if (event.relatedTarget && !root.contains(event.relatedTarget)) close(false);
-  };
+  // No property `onfocusout` exists. The button itself closes what it opened.
+  root.addEventListener("focusout", ({ relatedTarget: next }) => {
+    if (next && next !== button && !root.contains(next)) close(false);
+  });
   const place = button.getBoundingClientRect();
   button.closest(".svg-container").parentElement.append(root); // beside the button, in the order of the keyboard
   const around = root.offsetParent.getBoundingClientRect();

@@ -37,9 +37,10 @@ export class SaveButton {
       event.stopPropagation();
       this.#open(false);
     };
-    this.root.onfocusout = (event) => {
-      if (event.relatedTarget && !this.root.contains(event.relatedTarget)) this.choice.hidden = true;
-    };
+    // No property `onfocusout` exists.
+    this.root.addEventListener("focusout", ({ relatedTarget: next }) => {
+      if (next && !this.root.contains(next)) this.#open(false, false);
+    });
     this.#open(false, false);
   }
 

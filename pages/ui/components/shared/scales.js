@@ -60,13 +60,12 @@ function luminance(colour) {
   return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255;
 }
 
-/** Three significant digits, without an exponent where a person would write none. */
+/** Three significant digits, without an exponent where a person would write none; 0 for what rounding leaves of it. As plot.three. */
 export function digits(value) {
-  if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1000) return String(Math.round(value));
-  if (size < 0.001) return value.toExponential(1).replace("-", "−");
-  return String(value.toPrecision(3));
+  if (size < 1e-12) return "0";
+  const shown = size >= 1000 ? String(Math.round(value)) : size < 0.001 ? value.toExponential(1) : value.toPrecision(3);
+  return shown.replaceAll("-", "−");
 }
 
 /** An epoch as the axis shows it: whole ones without a decimal point. */

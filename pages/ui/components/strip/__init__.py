@@ -12,7 +12,7 @@ _COMPONENT = st.components.v2.component(
     "replearn_strip",
     html='<div class="strip" role="group"></div>',
     css=texts_of(_HERE, ("strip.css",)),
-    js=joined(_HERE, ("strip.js",)),
+    js=joined(_HERE, ("../shared/mount.js", "strip.js")),
 )
 
 

@@ -1,42 +1,53 @@
 // A strip of small pictures, one of which is chosen: a button each, so that Tab, Enter and the arrow keys reach them.
 
-const strips = new WeakMap();
+import { mount } from "../shared/mount.js";
 
-export default function ({ data: [data], parentElement, setStateValue }) {
-  let strip = strips.get(parentElement);
-  if (!strip) strips.set(parentElement, (strip = { root: parentElement.querySelector(".strip"), buttons: [] }));
-  strip.tell = (place) => setStateValue("place", place);
-  strip.root.setAttribute("aria-label", data.label);
-  while (strip.buttons.length > data.pictures.length) strip.buttons.pop().remove();
-  while (strip.buttons.length < data.pictures.length) strip.buttons.push(button(strip, strip.buttons.length));
-  strip.buttons.forEach((one, place) => {
-    one.firstChild.src = data.pictures[place];
-    one.setAttribute("aria-label", data.names[place]);
-    one.title = data.names[place];
-    one.setAttribute("aria-pressed", String(place === data.chosen));
-  });
+class Strip {
+  constructor(root) {
+    this.root = root;
+    this.buttons = [];
+  }
+
+  take({ data: [data], setStateValue }) {
+    this.tell = (place) => setStateValue("place", place);
+    this.root.setAttribute("aria-label", data.label);
+    while (this.buttons.length > data.pictures.length) this.buttons.pop().remove();
+    while (this.buttons.length < data.pictures.length) this.buttons.push(this.button(this.buttons.length));
+    this.buttons.forEach((one, place) => {
+      one.firstChild.src = data.pictures[place];
+      one.setAttribute("aria-label", data.names[place]);
+      one.title = data.names[place];
+      one.setAttribute("aria-pressed", String(place === data.chosen));
+    });
+  }
+
+  button(place) {
+    const made = document.createElement("button");
+    made.type = "button";
+    const picture = document.createElement("img");
+    picture.alt = "";
+    made.append(picture);
+    made.onclick = () => this.choose(place);
+    made.onkeydown = (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const next = this.buttons[place + step];
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+      this.choose(place + step);
+    };
+    this.root.append(made);
+    return made;
+  }
+
+  choose(place) {
+    this.buttons.forEach((one, other) => one.setAttribute("aria-pressed", String(other === place)));
+    this.tell(place);
+  }
+
+  destroy() {} // its buttons are all it has
 }
 
-function button(strip, place) {
-  const made = document.createElement("button");
-  made.type = "button";
-  const picture = document.createElement("img");
-  picture.alt = "";
-  made.append(picture);
-  made.onclick = () => choose(strip, place);
-  made.onkeydown = (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const next = strip.buttons[place + step];
-    if (!next) return;
-    event.preventDefault();
-    next.focus();
-    choose(strip, place + step);
-  };
-  strip.root.append(made);
-  return made;
-}
-
-function choose(strip, place) {
-  strip.buttons.forEach((one, other) => one.setAttribute("aria-pressed", String(other === place)));
-  strip.tell(place);
+export default function strip(component) {
+  return mount(component, Strip, ".strip");
 }
