@@ -312,3 +312,15 @@ def test_the_answers_of_a_lessons_step_are_offered_on_the_board_in_the_words_of_
     asked = lessons("en")["squeeze"].steps[0].ask
     assert list(offered) == ["q1", "lesson:squeeze:1"] and asked.question in offered["lesson:squeeze:1"].text
     assert dict(offered["lesson:squeeze:1"].choices) == dict(asked.labels)
+
+
+def test_a_guess_that_was_made_before_joining_is_told_on_joining_and_numbers_have_their_unit(in_room, monkeypatch):
+    rooms, room, _ = in_room
+    monkeypatch.setattr(text, "language", lambda: "en")
+    monkeypatch.setattr("streamlit.query_params", {"lesson": "squeeze", "step": "2"})
+    kept = {"lessons": {"squeeze": {"guess": {"1": "half", "2": 75}}, "noise": {"guess": {"1": "copy"}}}}
+    monkeypatch.setattr(rooms_ui.memory, "get", lambda name, otherwise: kept.get(name, otherwise))
+    rooms_ui.join(room.code, "Ann")
+    board = rooms.board(room.code)
+    assert {name: list(one.values()) for name, one in board.answers.items()} == {"lesson:squeeze:1": ["half"], "lesson:squeeze:2": [75]}
+    assert board_charts.questions_of(board)["lesson:squeeze:2"].unit == "%"

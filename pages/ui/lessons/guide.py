@@ -183,7 +183,7 @@ def _guessed(lesson: str, n: int, ask: Ask, result: Result) -> None:
     if not good:
         return
     progress.guess(lesson, n, said)
-    rooms_ui.tell(f"lesson:{lesson}:{n}", said)
+    rooms_ui.tell_guess(lesson, n, said)
     if result.begin is not None:
         result.begin()
 

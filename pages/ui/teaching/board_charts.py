@@ -19,11 +19,12 @@ MOST_ROWS = 8
 
 @dataclass(frozen=True)
 class Shown:
-    """A question on the board. choices: value → words, in order; none for numbers."""
+    """A question on the board. choices: value → words, in order; none for numbers, which have a unit or none."""
 
     id: str
     text: str
     choices: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
 
 
 def questions_of(board: Board) -> Mapping[str, Shown]:
@@ -49,7 +50,7 @@ def _of_lesson(name: str) -> Shown | None:
     if ask is None:
         return None
     said = t("board.of_lesson", lesson=lesson.title, question=ask.question)
-    return Shown(name, said, tuple((one, ask.labels.get(one, one)) for one in ask.choices))
+    return Shown(name, said, tuple((one, ask.labels.get(one, one)) for one in ask.choices), ask.unit)
 
 
 # ---- answers ----
@@ -62,10 +63,11 @@ def answers(shown: Shown, given: Sequence[float | str], large: bool) -> None:
     if not bars:
         return
     if not shown.choices:
-        st.markdown(t("board.spread", median=statistics.median(numbers), low=min(numbers), high=max(numbers)))
+        told = {"median": statistics.median(numbers), "low": min(numbers), "high": max(numbers)}
+        st.markdown(t("board.spread", **{name: f"{number(one)} {shown.unit}".strip() for name, one in told.items()}))
     said = t("board.bars_alt", bars=[f"{label}: {count}" for label, count in bars])
     dark = st.context.theme.type == "dark"
-    figure = _bars(tuple(bars), dark, large, bool(shown.choices), t("board.answers_axis"))
+    figure = _bars(tuple(bars), dark, large, bool(shown.choices), t("board.answers_axis"), shown.unit)
     drawing.draw(figure, "board_bars", said)
 
 
@@ -95,7 +97,7 @@ def _round_width(least: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _bars(bars: tuple[tuple[str, int], ...], dark: bool, large: bool, across: bool, axis: str) -> plot.Shared:
+def _bars(bars: tuple[tuple[str, int], ...], dark: bool, large: bool, across: bool, axis: str, unit: str) -> plot.Shared:
     import plotly.graph_objects as go
 
     accent, size = palette.theme(dark).accent, 20 if large else 13
@@ -108,7 +110,7 @@ def _bars(bars: tuple[tuple[str, int], ...], dark: bool, large: bool, across: bo
         "hoverinfo": "skip",
     }
     trace = go.Bar(y=labels, x=counts, orientation="h", **shared) if across else go.Bar(x=labels, y=counts, **shared)
-    titles = (axis, "") if across else ("", axis)
+    titles = (axis, "") if across else (unit, axis)
     made = plot.figure(
         [trace], dark, *titles, "board", height=(330 if large else 280) if not across else 60 + len(bars) * (72 if large else 48)
     )

@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.ui import runs, session
 from pages.ui.components import memory
+from pages.ui.lessons import progress
 from pages.ui.teaching import place
 from pages.ui.teaching.place import Unavailable
 from replearn_core import bundle, engine
@@ -68,13 +69,16 @@ def _remembered() -> dict[str, str]:
 
 
 def join(of: str, name: str) -> None:
-    """Take a place under this nickname."""
+    """Take a place under this nickname. What was guessed before in the lesson on screen counts too."""
     found = asked(lambda: place.rooms().join(of, name))
     session.put(PROBLEM, found if isinstance(found, Problem) else None)
     if isinstance(found, Member):
         session.put(_MEMBER, {**session.get(_MEMBER, {}), of: found})
         session.put(_LOOKED, _asked_for())
         memory.put(_KEPT, dict([*_remembered().items(), (of, found.token)][-_MOST_KEPT:]))
+        lesson = st.query_params.get("lesson", "")
+        for step, value in (progress.of(lesson).guess or {}).items():
+            tell_guess(lesson, step, value)
 
 
 # ---- what is told ----
@@ -89,6 +93,11 @@ def tell(question: str, value: float | str) -> bool:
     found = asked(lambda: place.rooms().answer(of, who.token, question, value))
     session.put(PROBLEM, found)
     return found is None
+
+
+def tell_guess(lesson: str, step: int, value: float | str) -> None:
+    """Tell the room a guess of a lesson's step."""
+    tell(f"lesson:{lesson}:{step}", value)
 
 
 def told(of: str, who: Member, question: str) -> float | str | None:
