@@ -43,6 +43,7 @@ from replearn_core.room_values import (
 
 MEMBER_PACE = (6, 0.5)  # answers at once, and then each second
 ROOM_PACE = (150, 40.0)
+EMPTY = 3600.0  # seconds after which a room that nobody has joined may make room for another
 SWEEP = 60.0  # seconds between two looks for rooms that are over
 SKEW = 60.0  # seconds by which clocks of servers that share a database may differ
 _META = sql.MetaData()
@@ -120,6 +121,8 @@ class Rooms:
         now, secret = self._now(), secrets.token_urlsafe(16)
         until = now + 3600 * min(max(hours, 0.25), MOST_HOURS)
         with self._writing() as connection:
+            if _count(connection, ROOMS) >= MOST_ROOMS:  # who opens rooms that nobody comes into keeps no class out for long
+                _take_out(connection, ROOMS.c.at < now - EMPTY, ROOMS.c.code.not_in(sql.select(MEMBERS.c.room)))
             if _count(connection, ROOMS) >= MOST_ROOMS:
                 raise RoomRefused("problem.rooms_full", limit=MOST_ROOMS)
             code = _new_code(connection)
@@ -281,11 +284,7 @@ class Rooms:
             return
         self._swept = self._now()
         with self._writing() as connection:
-            over = list(connection.scalars(sql.select(ROOMS.c.code).where(ROOMS.c.until < self._now())))
-            for table in _PARTS if over else ():
-                connection.execute(sql.delete(table).where(table.c.room.in_(over)))
-            if over:
-                connection.execute(sql.delete(ROOMS).where(ROOMS.c.code.in_(over)))
+            _take_out(connection, ROOMS.c.until < self._now())
 
     # ---- inside ----
 
@@ -369,6 +368,15 @@ def _questions(connection: sql.Connection, code: str) -> Mapping[int, Question]:
 
 def _count(connection: sql.Connection, table: sql.Table, *which: Any) -> int:
     return int(connection.scalar(sql.select(sql.func.count()).select_from(table).where(*which)) or 0)
+
+
+def _take_out(connection: sql.Connection, *which: Any) -> None:
+    """Delete these rooms with all that was said in them."""
+    codes = list(connection.scalars(sql.select(ROOMS.c.code).where(*which)))
+    for table in _PARTS if codes else ():
+        connection.execute(sql.delete(table).where(table.c.room.in_(codes)))
+    if codes:
+        connection.execute(sql.delete(ROOMS).where(ROOMS.c.code.in_(codes)))
 
 
 def _new_code(connection: sql.Connection) -> str:

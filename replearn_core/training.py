@@ -24,7 +24,8 @@ from replearn_core.penalties import Terms, terms
 from replearn_core.strategies import Phase
 
 P = ParamSpec("P")
-RECORDS = 100  # recorded moments of a run, about: so long a film is light to carry and to scrub. SILENCE may ask for more
+RECORDS = 100  # recorded moments of a run, about: so long a film is light to carry and to scrub. SILENCE may ask for more,
+MOST_RECORDS = 600  # but not for many more than these
 RECORD_COST = 40  # a moment is recorded after this many times its own work, so that looking costs a few percent
 MACS_A_SECOND = 4e10  # of one core of a small machine; only ratios of work matter
 STEP_OVERHEAD = 1.8e-4 * MACS_A_SECOND
@@ -306,9 +307,10 @@ def moments(e: Experiment, steps: int, first: int, last: int) -> Callable[[int, 
     It follows from the experiment alone, never from the clock.
     """
     step_work, record_work = work_of_step(e), work_of_record(e)
-    gap = max(RECORD_COST * record_work, steps * last * step_work / RECORDS)
+    whole = steps * last * step_work
+    gap = max(RECORD_COST * record_work, whole / RECORDS)
     silence = min(max(RECORD_COST / 2 * record_work, SILENCE[0]), SILENCE[1])
-    gap = max(1.0, min(gap, silence) / step_work)  # in steps
+    gap = max(1.0, min(gap, silence) / step_work, whole / MOST_RECORDS / step_work)  # in steps
     parts = max(1, round(steps / gap))
     within = {round(i * steps / parts) for i in range(1, parts + 1)}
     every = max(1, round(gap / steps))

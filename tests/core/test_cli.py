@@ -101,7 +101,15 @@ def test_ctrl_c_while_the_data_are_on_their_way_ends_at_once(tmp_path, monkeypat
     assert capsys.readouterr().err == ""
 
 
-def test_ctrl_c_ends_the_commands_that_keep_nothing_half_way(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def interrupts():
+    """Ctrl-C raises KeyboardInterrupt, as in a terminal: a shell that starts these tests in the background switches that off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_the_commands_that_keep_nothing_half_way(tmp_path, monkeypatch, interrupts):
     from replearn_core import claims
 
     def make(*_):

@@ -398,3 +398,16 @@ def test_a_flood_of_links_is_refused(engine, clock, monkeypatch):
     with pytest.raises(LinkRefused) as error:
         links.make("", "a=more")
     assert error.value.problem.key == "problem.link_flooded" and links.make("", "a=3")
+
+
+def test_rooms_that_nobody_came_into_make_room_after_an_hour_and_a_class_stays(kept, clock, monkeypatch):
+    monkeypatch.setattr(rooms, "MOST_ROOMS", 3)
+    taught = kept.open(ASKED)
+    kept.join(taught.code, "Ann")
+    empty = [kept.open(ASKED).code for _ in range(2)]
+    assert refused(lambda: kept.open(ASKED)) == "problem.rooms_full"
+    clock.now += rooms.EMPTY + 1
+    kept.open(ASKED)
+    assert kept.board(taught.code).names and {refused(lambda code=code: kept.board(code)) for code in empty} == {
+        "problem.unknown_room"
+    }

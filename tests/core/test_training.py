@@ -15,7 +15,7 @@ from replearn_core.events import ENDS, as_record, from_record
 from replearn_core.experiment import INFERRED_CODES, Experiment, InvalidExperiment
 from replearn_core.presets import preset
 from replearn_core.strategies import Phase
-from replearn_core.training import moments, train, work_of_record, work_of_step
+from replearn_core.training import MOST_RECORDS, moments, train, work_of_record, work_of_step
 
 NO_RUN = "0" * 32
 
@@ -520,6 +520,12 @@ def test_even_the_largest_networks_spend_most_of_their_time_on_training(variant)
     e = preset("dsprites", variant).changed(code_size=2_048)
     flags, _ = recorded_in(e)
     assert sum(flags) * work_of_record(e) <= 0.5 * len(flags) * work_of_step(e)
+
+
+@pytest.mark.parametrize("variant", ["undercomplete", "overcomplete"])
+def test_a_run_of_many_minutes_leaves_a_film_that_a_server_can_hold(variant):
+    flags, _ = recorded_in(preset("mnist", variant).changed(epochs=2_000, train_size=60_000, batch_size=1_024))
+    assert 100 <= sum(flags) <= 1.5 * MOST_RECORDS
 
 
 @given(st.sampled_from(PRESETS), st.integers(1, 2_000), st.integers(1, 4_096), st.integers(0, 500))
