@@ -51,6 +51,7 @@ def figure(traces, dark: bool, x_title: str, y_title: str, revision: str, shapes
             "yref": "container",
             "y": 0,
             "yanchor": "bottom",
+            "maxheight": 1,  # a legend that scrolls hides names on a phone; the chart gives way
             "font": {"size": 12},
         },
         "hovermode": "x",
