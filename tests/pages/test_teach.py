@@ -322,5 +322,6 @@ def test_a_guess_that_was_made_before_joining_is_told_on_joining_and_numbers_hav
     monkeypatch.setattr(rooms_ui.memory, "get", lambda name, otherwise: kept.get(name, otherwise))
     rooms_ui.join(room.code, "Ann")
     board = rooms.board(room.code)
-    assert {name: list(one.values()) for name, one in board.answers.items()} == {"lesson:squeeze:1": ["half"], "lesson:squeeze:2": [75]}
+    answers = {name: list(one.values()) for name, one in board.answers.items()}
+    assert answers == {"lesson:squeeze:1": ["half"], "lesson:squeeze:2": [75]}
     assert board_charts.questions_of(board)["lesson:squeeze:2"].unit == "%"
