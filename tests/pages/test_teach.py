@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.ui import controls, session, text
+from pages.ui import controls, session, text, widgets
 from pages.ui.lessons import views
 from pages.ui.lessons.lesson import lessons
 from pages.ui.pretraining import state as pretraining
@@ -87,7 +87,7 @@ def test_a_callback_for_a_locked_knob_refuses_and_tells_whatever_reached_it(monk
     if field == "variant":
         controls._take_variant(session.KNOB + field)
     else:
-        controls._take(field, None)
+        widgets._take(field, None)
     assert [one.key for one in values[session.NOTICES]] == ["problem.knob_locked"] and session.DRAFT not in values
 
 
