@@ -18,7 +18,7 @@ WEIGHTS = {"regular": "400Regular/NotoSansTC_400Regular.ttf", "semibold": "600Se
 LATIN = (*range(0x20, 0x250), *range(0x370, 0x400), *range(0x2000, 0x2700))
 SWITCH = "中文語言"  # the language switch: a page in English needs no other Chinese
 PUNCTUATION = (*range(0x3000, 0x3040), *range(0x3100, 0x3130), *range(0xFE30, 0xFE50), *range(0xFF00, 0xFFF0))
-QUOTES = (0x2018, 0x2019, 0x201C, 0x201D)  # a whole character wide in this font, which English quotes must not be
+FEATURES = ["kern", "liga", "ccmp", "pwid"]  # the last: quotes and ellipses as wide as English has them, for pages in English
 TEXTS = ("assets/i18n", "assets/lessons", "assets/glossary.toml", "pages")
 
 
@@ -36,10 +36,9 @@ def common() -> set[int]:
 
 
 def cut(source: Path, characters: set[int], to: Path) -> None:
-    """Outlines and kerning of these characters, under a name of its own (OFL 1.1, condition 3), packed for browsers."""
+    """Outlines, kerning and narrow forms of these characters, under a name of its own (OFL 1.1, condition 3), packed for browsers."""
     font = TTFont(source)
-    narrow(font)
-    options = Options(flavor="woff2", hinting=False, layout_features=["kern", "liga", "ccmp"], notdef_outline=True)
+    options = Options(flavor="woff2", hinting=False, layout_features=FEATURES, notdef_outline=True)
     options.name_IDs = [0, 13, 14]
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=characters)
@@ -48,20 +47,6 @@ def cut(source: Path, characters: set[int], to: Path) -> None:
         font["name"].setName(value, number, 3, 1, 0x409)
     font.flavor = "woff2"
     font.save(to)
-
-
-def narrow(font: TTFont) -> None:
-    """Quotes by the font's own proportional forms (its feature `pwid`)."""
-    table = font["GSUB"].table
-    lookups = {at for one in table.FeatureList.FeatureRecord if one.FeatureTag == "pwid" for at in one.Feature.LookupListIndex}
-    mapped = {}
-    for at in lookups:
-        for part in table.LookupList.Lookup[at].SubTable:
-            mapped.update(getattr(getattr(part, "ExtSubTable", part), "mapping", {}))
-    names = font.getBestCmap()
-    narrowed = {code: mapped[names[code]] for code in QUOTES}
-    for part in font["cmap"].tables:
-        part.cmap.update({code: name for code, name in narrowed.items() if code in part.cmap})
 
 
 def main(package: Path) -> None:
