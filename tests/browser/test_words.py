@@ -121,6 +121,26 @@ def test_a_column_that_is_called_like_a_word_of_streamlits_keeps_its_name(visit,
     expect(chosen.get_by_role("button", name=zh("streamlit.remove", name="Open"), exact=True)).to_be_visible()
     for name in ("Open", "Close", "Print"):
         expect(chosen.get_by_text(name, exact=True)).to_be_visible()
+    preview = dialog.get_by_test_id("stDataFrame").first
+    preview.scroll_into_view_if_needed()
+    box = preview.bounding_box()
+    menu = page.get_by_test_id("stDataFrameColumnMenu")
+    expect(preview.locator("canvas").first).to_be_visible()
+    wait_for(lambda: press_head(page, box) and menu.is_visible())
+    menu.get_by_role("menuitem").filter(has_text=zh("streamlit.statistics")).hover()
+    numbers = page.get_by_test_id("stDataFrameStatisticsMetrics")
+    for key in ("values", "empty", "distinct"):
+        expect(numbers.get_by_text(zh(f"streamlit.statistic_{key}"), exact=True)).to_be_visible()
+    assert not ENGLISH.search(numbers.inner_text())
+
+
+def press_head(page, box) -> bool:
+    """A press of the mark for the menu of a preview's first column, one of three that are as wide."""
+    page.mouse.move(box["x"] + box["width"] / 3 - 24, box["y"] + 17)
+    page.wait_for_timeout(200)
+    page.mouse.click(box["x"] + box["width"] / 3 - 12, box["y"] + 17)
+    page.wait_for_timeout(500)
+    return True
 
 
 def test_a_lost_connection_is_told_in_chinese_and_nothing_is_written_again_and_again(chromium, fresh_server):

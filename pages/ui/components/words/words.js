@@ -15,12 +15,16 @@ const PLACES = Object.entries({
   stTooltipErrorContent: MISTAKES,
   stDataFrameColumnMenu: ["ascending", "descending", "statistics", "format", "autosize", "pin", "unpin", "hide"],
   stDataFrameColumnVisibilityMenu: ["all"],
+  stDataFrameColumnFormattingMenu: /^format_/,
+  stDataFrameStatisticsMenu: ["statistic_no_data", "statistic_sampled"],
+  stDataFrameStatisticsMetrics: /^statistic_/,
   stConnectionStatus: ["connecting", "connecting_long", "error", "unreachable"],
   stStatusWidget: ["running", "stop", "stopping"],
   stDialog: ["lost", "gone", "local"],
 }).map(([place, keys]) => [`[data-testid="${place}"]`, keys]);
 PLACES.push(['[data-testid="stFileUploader"] [role="alert"], [data-testid="stNumberInput"] [role="alert"]', MISTAKES]);
 PLACES.push(['[data-testid="stDataFrame"] label', ["type"]]);
+const OF_A_COLUMN = /^(format|statistic)_/;
 const ANYWHERE = PLACES.map(([where]) => where).join();
 const LEAST_PAUSE = 150; // ms between two looks at the whole page: curves that are drawn anew ask for many
 const BEFORE = /^(Error: |: )/; // what may stand before a sentence in the same text node
@@ -42,12 +46,13 @@ function watch() {
   const all = () => {
     asked = false;
     last = performance.now();
-    const every = Object.keys(words);
+    const every = Object.keys(words).filter((key) => !OF_A_COLUMN.test(key)); // "Sum" may be a label of the visitor's own
     for (const [name, where] of LABELLED) {
       for (const one of document.querySelectorAll(where)) put(one, name, one.getAttribute(name), every, (said) => one.setAttribute(name, said));
     }
     for (const one of document.querySelectorAll('[data-testid="stFileUploaderDropzone"] > span button')) named(one);
-    for (const [where, keys] of PLACES) {
+    for (const [where, those] of PLACES) {
+      const keys = those instanceof RegExp ? Object.keys(words).filter((key) => those.test(key)) : those;
       for (const place of document.querySelectorAll(where)) {
         const nodes = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
         for (let node = nodes.nextNode(); node; node = nodes.nextNode()) {
