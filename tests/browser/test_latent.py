@@ -156,7 +156,10 @@ def test_from_the_lab_the_run_on_screen_can_be_explored(visit, server):
 @pytest.mark.parametrize("lang", text.LANGUAGES)
 def test_on_a_phone_the_page_scrolls_one_way_only_and_maps_come_first(visit, server, lang):
     page = drawn(opened(visit, server, lang, f"&run={FIRST.id}", viewport={"width": 390, "height": 844}), lang)
+
+    def tops() -> list[float]:
+        return [page.locator(f".st-key-latent_{name}").bounding_box()["y"] for name in ("picture", "knobs", "notes")]
+
+    wait_for(lambda: tops() == sorted(tops()))  # the maps may be there before the page's style
     wide = page.evaluate("Math.max(...[...document.querySelectorAll('*')].map(e => e.getBoundingClientRect().right))")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390 and wide < 800
-    tops = [page.locator(f".st-key-latent_{name}").bounding_box()["y"] for name in ("picture", "knobs", "notes")]
-    assert tops == sorted(tops)
