@@ -26,6 +26,10 @@ def main() -> int:
     if os.name != "posix" or os.getuid() != 0:
         print("only root can be another user here: skipped")
         return 0
+    reached = ["test", "-x", sys.executable]
+    if subprocess.run(reached, user=USER, group=USER, extra_groups=[], check=False).returncode:
+        print(f"user {USER} may not run {sys.executable}: `make clean`, then PYTHON= with one that lies in nobody's home")
+        return 1
     folder = Path(tempfile.mkdtemp(prefix="replearn-space-"))
     try:
         copied(folder)
