@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import text
+from pages.ui import controls, text
 from pages.ui.components import memory
-from pages.ui.lessons import guide, lesson, progress, results, views
+from pages.ui.lessons import cover, guide, lesson, progress, results, views
 from pages.ui.lessons.lesson import BadLesson, lessons
 from replearn_core import claims, tasks
 from replearn_core.engine import wire
@@ -343,6 +343,13 @@ def test_what_a_later_step_asks_is_out_of_sight_until_that_ones_guess(lesson_id,
     assert hidden in styles(app)
     app.session_state["memory.kept"]["lessons"][lesson_id]["guess"][str(n + 1)] = "higher"
     assert hidden not in styles(app.run())
+
+
+def test_a_step_that_points_at_a_folded_knob_of_the_lab_points_at_the_fold_too():
+    step = replace(lessons("en")["squeeze"].steps[0], highlight=("activation",))
+    folded, open_one = (" ".join(cover.pointed(step, name)) for name in ("activation", "code_size"))
+    assert f".st-key-{controls.MORE} details:not([open])" in folded and ".st-key-knob-activation" in folded
+    assert f".st-key-{controls.MORE}" not in open_one and ".st-key-knob-code_size" in open_one
 
 
 def test_no_guess_is_no_answer():

@@ -24,7 +24,7 @@ def style(lesson: Lesson, n: int, guessed: Container[int], asking: bool, covered
     a result that is there already; what a later step asks stays out of sight until that one's guess. guessed: steps."""
     step = lesson.steps[n - 1]
     later = [one for at, one in enumerate(lesson.steps[n:], n + 1) if one.ask and at not in guessed and _alike(step, one)]
-    rules = [rule for name in step.highlight for rule in _pointed(step, name)]
+    rules = [rule for name in step.highlight for rule in pointed(step, name)]
     if step.view == "evidence" and step.ask:
         rules += _evidence(claim(step.ask), later)
     elif later and not asking:
@@ -48,7 +48,7 @@ def _alike(step: Step, other: Step) -> bool:
     return same and step.view != "autoencoder"  # the lab has numbers of the run only, and each step asks for one of them
 
 
-def _pointed(step: Step, name: str) -> Sequence[str]:
+def pointed(step: Step, name: str) -> Sequence[str]:
     """The knob; where it is folded away, what unfolds it. The lab draws folded knobs only once they are unfolded."""
     line = "{ outline: 2px solid var(--lab-accent); outline-offset: 2px; border-radius: 8px }"
     knob = views.selector(step.view, name, step.knobs)
