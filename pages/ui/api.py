@@ -149,17 +149,17 @@ def _bytes(content: bytes | None, otherwise: str = "missing", kind: str = "appli
 
 async def picture(request: Request) -> Response:
     """GET /api/pictures/{page}.webp: the home page's strip of moving pictures."""
-    return _file(PICTURES, request.path_params["name"], 3600)
+    return _file(PICTURES, "*.webp", request.path_params["name"], 3600)
 
 
 async def font(request: Request) -> Response:
     """GET /api/fonts/{name}.woff2: a part of the interface's font, as `.streamlit/config.toml` names it."""
-    return _file(FONTS, request.path_params["name"], 7 * 86400)
+    return _file(FONTS, "*.woff2", request.path_params["name"], 7 * 86400)
 
 
-def _file(folder: Path, name: str, seconds: int) -> Response:
-    """A file of this folder by its name, which browsers keep for so long."""
-    if name not in {path.name for path in folder.iterdir()}:
+def _file(folder: Path, kind: str, name: str, seconds: int) -> Response:
+    """A file of this folder and kind by its name, which browsers keep for so long."""
+    if name not in {path.name for path in folder.glob(kind)}:
         return _bytes(None)
     return FileResponse(folder / name, headers={"Cache-Control": f"public, max-age={seconds}"})
 

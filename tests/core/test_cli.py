@@ -32,6 +32,21 @@ def wrong(capsys, *arguments) -> str:
     return said.err
 
 
+def signalled(monkeypatch, sent: signal.Signals, epoch: int) -> None:
+    """From here on a run sends this process a signal at each of its moments from an epoch on."""
+    from replearn_core import training
+
+    train = training.train
+
+    def train_and_send(experiment, data, **options):
+        for event in train(experiment, data, **options):
+            yield event
+            if event.kind == "progress" and event.epoch >= epoch:
+                os.kill(os.getpid(), sent)
+
+    monkeypatch.setattr(training, "train", train_and_send)
+
+
 def test_train_writes_the_whole_run_folder_and_show_reads_it(tmp_path, capsys):
     out = tmp_path / "run"
     assert cli.main(["train", settings(tmp_path), "--out", str(out), "--quiet"]) == 0
@@ -46,20 +61,10 @@ def test_train_writes_the_whole_run_folder_and_show_reads_it(tmp_path, capsys):
 
 
 def test_a_stopped_run_resumed_equals_one_that_was_never_stopped(tmp_path, monkeypatch, capsys):
-    from replearn_core import training
-
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     fields = {"epochs": 30}
     cli.main(["train", settings(tmp_path, **fields), "--out", str(whole), "--quiet"])
-    train = training.train
-
-    def stops(experiment, data, **options):
-        for event in train(experiment, data, **options):
-            yield event
-            if event.kind == "progress" and event.epoch >= 3:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(training, "train", stops)
+    signalled(monkeypatch, signal.SIGINT, epoch=3)
     assert cli.main(["train", settings(tmp_path, **fields), "--out", str(halves), "--quiet"]) == 130
     monkeypatch.undo()
     stopped = folder.read_run(halves)
@@ -121,17 +126,7 @@ def test_ctrl_c_ends_the_commands_that_keep_nothing_half_way(tmp_path, monkeypat
 
 
 def test_a_terminated_run_can_be_resumed_too(tmp_path, monkeypatch):
-    from replearn_core import training
-
-    train = training.train
-
-    def ended(experiment, data, **options):
-        for event in train(experiment, data, **options):
-            yield event
-            if event.kind == "progress" and event.epoch >= 1:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr(training, "train", ended)
+    signalled(monkeypatch, signal.SIGTERM, epoch=1)
     assert cli.main(["train", settings(tmp_path, epochs=30), "--out", str(tmp_path / "run"), "--quiet"]) == 130
     assert folder.read_run(tmp_path / "run").state == "stopped" and folder.read_state(tmp_path / "run") is not None
 

@@ -59,3 +59,8 @@ def test_the_font_has_narrow_quotes_for_english():
 def test_only_the_fonts_files_are_served(name):
     answer = asyncio.run(api.font(type("Asked", (), {"path_params": {"name": name}})()))
     assert answer.status_code == (200 if (FONTS / name).parent == FONTS and (FONTS / name).is_file() else 404)
+
+
+@pytest.mark.parametrize(("name", "status"), [("transfer.webp", 200), ("make.py", 404), ("../glossary.toml", 404)])
+def test_of_the_home_pages_folder_only_its_pictures_are_served(name, status):
+    assert asyncio.run(api.picture(type("Asked", (), {"path_params": {"name": name}})())).status_code == status
