@@ -18,6 +18,7 @@ WEIGHTS = {"regular": "400Regular/NotoSansTC_400Regular.ttf", "semibold": "600Se
 LATIN = (*range(0x20, 0x250), *range(0x370, 0x400), *range(0x2000, 0x2700))
 SWITCH = "中文語言"  # the language switch: a page in English needs no other Chinese
 PUNCTUATION = (*range(0x3000, 0x3040), *range(0x3100, 0x3130), *range(0xFE30, 0xFE50), *range(0xFF00, 0xFFF0))
+SPACES = (0x2002, 0x2003, 0x3000)
 FEATURES = ["kern", "liga", "ccmp", "pwid"]  # the last: quotes and ellipses as wide as English has them, for pages in English
 TEXTS = ("assets/i18n", "assets/lessons", "assets/glossary.toml", "pages")
 
@@ -38,6 +39,7 @@ def common() -> set[int]:
 def cut(source: Path, characters: set[int], to: Path) -> None:
     """These characters with kerning and narrow forms, under a name of its own (OFL 1.1, condition 3), packed for browsers."""
     font = TTFont(source, recalcTimestamp=False)  # equal inputs give equal bytes
+    keep_spaces(font)
     options = Options(flavor="woff2", hinting=False, layout_features=FEATURES, notdef_outline=True)
     options.name_IDs = [0, 13, 14]
     subsetter = Subsetter(options)
@@ -47,6 +49,16 @@ def cut(source: Path, characters: set[int], to: Path) -> None:
         font["name"].setName(value, number, 3, 1, 0x409)
     font.flavor = "woff2"
     font.save(to)
+
+
+def keep_spaces(font: TTFont) -> None:
+    """A wide space stands where it is wanted: `pwid` would make it a common one."""
+    table, names = font["GSUB"].table, font.getBestCmap()
+    features = [one.Feature for one in table.FeatureList.FeatureRecord if one.FeatureTag == "pwid"]
+    for at in {at for feature in features for at in feature.LookupListIndex}:
+        for part in table.LookupList.Lookup[at].SubTable:
+            for code in SPACES:
+                getattr(part, "ExtSubTable", part).mapping.pop(names[code], None)
 
 
 def main(package: Path) -> None:

@@ -44,15 +44,18 @@ def test_each_part_has_the_characters_that_the_theme_fetches_it_for():
     assert THEME["font"] == THEME["headingFont"] == palette.FONT and palette.FONT.startswith("'Replearn Sans'")
 
 
-def test_the_font_has_narrow_quotes_for_english():
-    with TTFont(FONTS / "latin-regular.woff2", lazy=True) as font:
+@pytest.mark.parametrize("name", ["latin-regular", "latin-semibold", "han-regular", "han-semibold"])
+def test_english_gets_narrow_quotes_and_keeps_wide_spaces(name):
+    with TTFont(FONTS / f"{name}.woff2", lazy=True) as font:
         table, names, widths = font["GSUB"].table, font.getBestCmap(), font["hmtx"]
         lookups = {
             at for one in table.FeatureList.FeatureRecord if one.FeatureTag == "pwid" for at in one.Feature.LookupListIndex
         }
         parts = [part for at in lookups for part in table.LookupList.Lookup[at].SubTable]
         narrow = {before: after for part in parts for before, after in part.mapping.items()}
-        assert all(widths[narrow[names[ord(quote)]]][0] < 600 < widths[names[ord(quote)]][0] for quote in "‘’“”")
+        assert not any(names[code] in narrow for code in (0x2002, 0x2003, 0x3000) if code in names)
+        if name.startswith("latin"):
+            assert all(widths[narrow[names[ord(quote)]]][0] < 600 < widths[names[ord(quote)]][0] for quote in "‘’“”")
 
 
 @pytest.mark.parametrize("name", ["latin-regular.woff2", "../OFL.txt", "no.woff2"])
