@@ -11,13 +11,18 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import dask
 from distributed import Nanny, Scheduler
 
 from replearn_core.engine.preload import end_with
 
+log = logging.getLogger(__name__)
+
+START = 120  # seconds that a worker has to start: its imports took above 30 at a load of 15
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 2,  # so the third worker that a run kills is its last
     "distributed.admin.low-level-log-length": 200,  # bounds the scheduler's memory of our messages: 200 × 56 kB
@@ -44,10 +49,31 @@ async def serve(workers: int, folder: str) -> None:
     async with Scheduler(host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
         sys.stdout.write(json.dumps({"address": scheduler.address}) + "\n")
         sys.stdout.flush()
-        nannies = [_nanny(scheduler.address, number, workers, folder) for number in range(workers)]
-        await asyncio.gather(*nannies, return_exceptions=True)
+        kept = [
+            asyncio.create_task(keep(partial(_nanny, scheduler.address, number, workers, folder))) for number in range(workers)
+        ]
         await ending.wait()
-        await asyncio.wait([asyncio.ensure_future(nanny.close(timeout=1)) for nanny in nannies], timeout=5)
+        for one in kept:
+            one.cancel()
+        await asyncio.wait(kept, timeout=5)
+
+
+async def keep(begun: Callable[[], Nanny], pause: float = 1.0) -> None:
+    """One worker's nanny after another, until cancelled. begun: makes the next one.
+
+    Dask gives a worker up for good that did not start in time, the first or one after a death. A machine that was too busy
+    would then have no worker for as long as its server runs.
+    """
+    while True:
+        nanny = begun()
+        try:
+            await nanny
+            await nanny.finished()
+        except Exception as error:
+            log.warning("a worker did not start, and is started again: %s", type(error).__name__)
+        finally:
+            await nanny.close(timeout=1)
+        await asyncio.sleep(pause)
 
 
 def _nanny(address: str, number: int, workers: int, folder: str) -> Nanny:
@@ -62,7 +88,7 @@ def _nanny(address: str, number: int, workers: int, folder: str) -> Nanny:
         dashboard_address="127.0.0.1:0",
         silence_logs=logging.WARNING,
         preload=["replearn_core.engine.preload"],
-        death_timeout=30,
+        death_timeout=START,
     )
 
 

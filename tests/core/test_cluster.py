@@ -1,6 +1,9 @@
 """The engine on a cluster that others started: `dask scheduler` and two plain `dask worker`, by command, on loopback."""
 
+import asyncio
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -97,3 +100,68 @@ def test_our_processes_wait_for_pages_on_a_busy_processor(monkeypatch):
         assert Path("/proc/self/autogroup").read_text().split()[-1:] != ["10"]  # empty for a process outside all sessions
     finally:
         embedded.close()
+
+
+def test_a_worker_that_could_not_start_in_time_or_is_given_up_later_is_followed_by_another():
+    begun = []
+
+    class Given:
+        """A nanny that starts or does not, and goes on or ends by itself."""
+
+        def __init__(self):
+            self.number, self.closed = len(begun), 0
+            begun.append(self)
+
+        def __await__(self):
+            if self.number == 0:
+                raise TimeoutError
+            return asyncio.sleep(0).__await__()
+
+        async def finished(self):
+            await asyncio.sleep(0 if self.number == 1 else 3600)
+
+        async def close(self, timeout):
+            self.closed += 1
+
+    async def watched():
+        keeping = asyncio.create_task(hub.keep(Given, pause=0))
+        while len(begun) < 3:
+            await asyncio.sleep(0)
+        keeping.cancel()
+        await asyncio.wait([keeping], timeout=5)
+
+    asyncio.run(asyncio.wait_for(watched(), 30))
+    assert [nanny.closed for nanny in begun] == [1, 1, 1]
+
+
+LATE = """
+from replearn_core.engine import hub
+
+begun, nanny = [], hub._nanny
+
+def first_too_short(*place):
+    begun.append(nanny(*place))
+    begun[-1].death_timeout = 0.05 if len(begun) == 1 else hub.START
+    return begun[-1]
+
+if __name__ == "__main__":
+    hub._nanny = first_too_short
+    hub.main()
+"""
+
+
+def test_runs_end_though_no_worker_could_start_at_first(tmp_path, monkeypatch):
+    """Dask's own way out of it is to go on without workers for good."""
+    late = tmp_path / "late.py"
+    late.write_text(LATE)
+    monkeypatch.setenv("REPLEARN_WARM", "0")
+    plain = subprocess.Popen
+    monkeypatch.setattr(
+        cluster.subprocess, "Popen", lambda command, **options: plain([sys.executable, str(late), *command[3:]], **options)
+    )
+    engine = Engine(Store(tmp_path / "runs", shipped=None), cluster.Embedded(1))
+    try:
+        run_id = engine.submit(Experiment(dataset="digits", train_size=100, epochs=1), owner="a")
+        assert until(lambda: engine.watch(run_id).state == "finished")
+    finally:
+        engine.close()
