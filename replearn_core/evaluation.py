@@ -117,7 +117,7 @@ class View:
             codes, rebuilt, error = self._codes_and_pictures(p, phase)
             if not (error < EXPLODED * self.e.data.size and bool(torch.isfinite(codes).all())):
                 raise FloatingPointError("code")
-            if not all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
+            if not all(math.isfinite(weight.sum()) for weight in network.parameters()):  # one pass, where isfinite() takes three
                 raise FloatingPointError("weights")
             frame = self._frame(phase, codes, rebuilt, work)
         codes_array = codes.cpu().numpy()
@@ -169,6 +169,9 @@ class View:
         if self.e.code in INFERRED_CODES:
             clean = network.decode(p.features)  # the picture shows prediction: one pass, no inference
             return p.code, clean, _error(clean, self.x)
+        if self.e.corruption is None and phase.bottom == 0:  # the pass has just made both
+            clean = network.picture(p.output).detach()
+            return p.features.detach(), clean, _error(clean, self.x)
         features = network.encode(self.x, 0, phase.top)
         clean = network.decode(features, 0, phase.top)
         if self.e.corruption is None:

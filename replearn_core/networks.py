@@ -70,7 +70,11 @@ class Autoencoder(nn.Module):
     def decode(self, h: Tensor, bottom: int = 0, top: int | None = None) -> Tensor:
         """Level `bottom` (the picture by default) from activations at level `top`, in the units of that level."""
         output = self._decode(h, bottom, self.levels if top is None else top)
-        return torch.sigmoid(output) if bottom == 0 and self.experiment.reconstruction == "cross_entropy" else output
+        return self.picture(output) if bottom == 0 else output
+
+    def picture(self, output: Tensor) -> Tensor:
+        """Pictures (B, D) from the decoder's answer at level 0, which are logits for cross-entropy."""
+        return torch.sigmoid(output) if self.experiment.reconstruction == "cross_entropy" else output
 
     def infer(self, x: Tensor, sparsity: float, gamma: float) -> Tensor:
         """z* (B, K) by FISTA from f(x), for ‖x − b − Dz‖² + λ‖z‖₁ + γ‖z − f(x)‖²; no gradient. NaN where D is not finite."""

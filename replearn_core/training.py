@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from replearn_core import strategies
-from replearn_core.adam import Adam
+from replearn_core.adam import Adam, Moments
 from replearn_core.batches import Samples, batches, flat
 from replearn_core.corruptions import corrupt
 from replearn_core.cost import macs
@@ -225,12 +225,11 @@ def make_optimiser(e: Experiment, phase: Phase, trained: Mapping[str, Tensor], s
     optimiser = Adam([([p for name, p in trained.items() if phase.rate(name) == rate], e.learning_rate * rate) for rate in rates])
     for name, parameter in trained.items():
         if state is not None and f"optimizer.exp_avg.{name}" in state:
-            step = state.get(f"optimizer.step.{name}", state["optimizer.step"])
-            optimiser.state[parameter] = {
-                "step": step.clone().to(parameter.device),
-                "exp_avg": state[f"optimizer.exp_avg.{name}"].clone().to(parameter.device),
-                "exp_avg_sq": state[f"optimizer.exp_avg_sq.{name}"].clone().to(parameter.device),
-            }
+            first, second = (
+                state[f"optimizer.{moment}.{name}"].clone().to(parameter.device) for moment in ("exp_avg", "exp_avg_sq")
+            )
+            steps = float(state.get(f"optimizer.step.{name}", state["optimizer.step"]))
+            optimiser.state[parameter] = Moments(steps, first, second)
     return optimiser
 
 
@@ -242,13 +241,14 @@ def keep(network: Autoencoder, optimiser: Adam) -> dict[str, Tensor]:
     """
     state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
     named = {name: optimiser.state[one] for name, one in network.named_parameters() if one in optimiser.state}
-    steps = {name: moments_of["step"].detach().cpu().clone() for name, moments_of in named.items()}
-    if steps:
-        state["optimizer.step"] = max(steps.values(), key=float)
-        state |= {f"optimizer.step.{name}": step for name, step in steps.items() if step != state["optimizer.step"]}
-    for name, moments_of in named.items():
-        for moment in ("exp_avg", "exp_avg_sq"):
-            state[f"optimizer.{moment}.{name}"] = moments_of[moment].detach().cpu().clone()
+    most = max((moments.step for moments in named.values()), default=None)
+    if most is not None:
+        state["optimizer.step"] = torch.tensor(most)
+    for name, moments in named.items():
+        if moments.step != most:
+            state[f"optimizer.step.{name}"] = torch.tensor(moments.step)
+        state[f"optimizer.exp_avg.{name}"] = moments.exp_avg.cpu().clone()
+        state[f"optimizer.exp_avg_sq.{name}"] = moments.exp_avg_sq.cpu().clone()
     return state
 
 

@@ -35,8 +35,21 @@ def test_twenty_steps_equal_those_of_pytorchs_class_bit_for_bit():
         reference.step()
     for mine, other in zip(ours, theirs, strict=True):
         assert torch.equal(mine, other.detach())
-        for name in ("step", "exp_avg", "exp_avg_sq"):
-            assert torch.equal(optimiser.state[mine][name], reference.state[other][name])
+        moments, expected = optimiser.state[mine], reference.state[other]
+        assert moments.step == float(expected["step"])
+        assert torch.equal(moments.exp_avg, expected["exp_avg"]) and torch.equal(moments.exp_avg_sq, expected["exp_avg_sq"])
+
+
+def test_a_tensor_whose_gradient_comes_later_counts_its_own_steps():
+    ours, theirs = drawn(0)[:2], [one.clone().requires_grad_() for one in drawn(0)[:2]]
+    optimiser, reference = Adam([(ours, 0.1)]), torch.optim.Adam(theirs, lr=0.1, fused=True)
+    for step in range(6):
+        for i, (mine, other, gradient) in enumerate(zip(ours, theirs, drawn(step + 1))):
+            mine.grad, other.grad = (gradient, gradient.clone()) if i == 0 or step in (2, 3, 5) else (None, None)
+        optimiser.step()
+        reference.step()
+    assert [optimiser.state[one].step for one in ours] == [6, 3]
+    assert all(torch.equal(mine, other.detach()) for mine, other in zip(ours, theirs))
 
 
 def test_a_tensor_without_a_gradient_keeps_its_value_and_has_no_state():
