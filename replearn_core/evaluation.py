@@ -4,7 +4,6 @@ Called by `training.py` only. Nothing here touches the randomness of training, s
 """
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -144,7 +143,7 @@ class View:
         )
 
     def baseline(self, x_train: Samples) -> Baseline:
-        return Baseline(*baseline_errors(x_train, self.x_test, self.e.code_size))
+        return Baseline(*baseline_errors(self.data, x_train, self.x_test, self.e.code_size))
 
     # ---- the pieces of a moment ----
 
@@ -279,19 +278,13 @@ def _error(rebuilt: Tensor, x: Tensor) -> float:
     return float((rebuilt - x).square().sum() / len(x))
 
 
-# What depends on the data alone, by its key: many runs of a class share it. A few numbers each.
+# What depends on the data alone, by their checksum and how many are trained on: many runs of a class share it. Few numbers each.
 _of_data: dict[tuple, Any] = {}
 
 
-def data_key(x_train: Samples, x_test: Tensor, *labels: np.ndarray) -> tuple:
-    """Tells data sets apart by their sizes and checksums."""
-    parts = (x_train.kept.cpu().numpy(), x_test.cpu().numpy(), *labels)
-    return (len(x_train), *x_test.shape, x_train.scale, *(zlib.crc32(np.ascontiguousarray(part).data) for part in parts))
-
-
-def baseline_errors(x_train: Samples, x_test: Tensor, size: int) -> tuple[float, float]:
-    """Held-out squared error per image of PCA with `size` components, and of the mean picture."""
-    key = ("baseline", size, *data_key(x_train, x_test))
+def baseline_errors(data: Dataset, x_train: Samples, x_test: Tensor, size: int) -> tuple[float, float]:
+    """Held-out squared error per image of PCA with `size` components, and of the mean picture. x_train, x_test: of `data`."""
+    key = ("baseline", size, len(x_train), data.checksum)
     if key not in _of_data:
         train, test = x_train.kept.cpu().numpy(), x_test.cpu().numpy()
         mean = float(np.square(test - x_train.mean().cpu().numpy()).sum(axis=1).mean())
@@ -320,7 +313,7 @@ def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: 
             inferred = network.infer(x_test[:FINAL_SAMPLES], *weights)
             numbers["squared_error_inferred"] = _error(network.decode(inferred), x_test[:FINAL_SAMPLES])
             numbers["l0_inferred"] = measures.l0(inferred.cpu().numpy(), active_tolerance("linear"))
-    numbers["pca_error"], numbers["mean_error"] = baseline_errors(x_train, x_test, e.code_size)
+    numbers["pca_error"], numbers["mean_error"] = baseline_errors(data, x_train, x_test, e.code_size)
     test_pixels = x_test.cpu().numpy()
     h = codes.cpu().numpy()
     numbers["l0"] = measures.l0(h, active_tolerance(e.code))
@@ -333,7 +326,7 @@ def final_measures(e: Experiment, network: Autoencoder, data: Dataset, x_train: 
     if data.y_train is not None:
         numbers |= _probes("probe", train_codes.cpu().numpy(), h, data, e.seed, standardise=True)
         assert data.y_test is not None
-        key = ("pixels", e.seed, *data_key(x_train, x_test, data.y_train, data.y_test))
+        key = ("pixels", e.seed, len(x_train), data.checksum)
         if key not in _of_data:
             pixels = x_train[:PROBE_SAMPLES].cpu().numpy()
             _of_data[key] = _probes("pixels", pixels, test_pixels, data, e.seed, standardise=False)

@@ -25,6 +25,7 @@ OnProgress = Callable[[float], None]  # the share that is done, 0 … 1; what it
 
 MEASURED = 1_500  # points whose neighbourhoods are compared: the cost grows with the square
 ROWS = 2**23  # numbers of a distance matrix that are held at once: 32 MB of float32
+ROUNDING = 1e-5  # error of a squared distance that a matrix product gives, over the points' own squared lengths, at most
 _umap = threading.Lock()  # two concurrent calls abort the process on numba's fallback threading layer
 
 
@@ -178,7 +179,8 @@ def finite(points: np.ndarray) -> np.ndarray:
 def neighbours(x: np.ndarray, k: int, metric: str = "euclidean", *, itself: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """(indices (N, k) int64, distances (N, k) float32) of each point's nearest points, nearest first.
 
-    Exact: all distances come from one matrix product, and those that are chosen are computed again without its rounding.
+    Exact within float32: distances come from one matrix product, the chosen ones are computed again without its rounding, and
+    where that rounding could hide a nearer point (tight crowds far from each other) the row is searched again without a product.
     itself: whether a point is its own first neighbour. metric: one of tasks.METRICS. Raises CannotAnswer.
     """
     return neighbours_among(x, x, k, metric, own=np.arange(len(x)), itself=itself)
@@ -202,17 +204,51 @@ def neighbours_among(
     for begin in range(0, len(asked), max(1, ROWS // len(known))):
         rows = asked[begin : begin + max(1, ROWS // len(known))]
         all_of_them = torch.cdist(rows, known, p=p)  # (b, N)
-        if own is not None:
-            mine = torch.from_numpy(own[begin : begin + len(rows)])
+        mine = None if own is None else torch.from_numpy(own[begin : begin + len(rows)])
+        if mine is not None:
             all_of_them[torch.arange(len(rows)), mine] = -1.0 if itself else float("inf")
-        near = all_of_them.topk(min(k + 3, there), largest=False).indices  # some more: the product's rounding may swap them
+        apart, near = all_of_them.topk(min(k + 3, there), largest=False)  # some more: the product's rounding may swap them
         exact = _again(rows, known, near, p)
-        if own is not None and itself:
+        if mine is not None and itself:
             exact[:, 0] = -1.0
         exact, order = exact.sort(dim=1, stable=True)
-        indices.append(near.gather(1, order)[:, :k])
-        distances.append(exact[:, :k].clamp_min(0.0))
+        near, exact = near.gather(1, order)[:, :k], exact[:, :k]
+        if p == 2.0 and near.shape[1] < there:
+            doubtful = _doubtful(rows, known, apart[:, -1], exact[:, -1])
+            alone = None if mine is None else mine[doubtful]
+            near[doubtful], exact[doubtful] = _searched(rows[doubtful], known, near[doubtful], exact[doubtful], alone, itself)
+        indices.append(near)
+        distances.append(exact.clamp_min(0.0))
     return torch.cat(indices).numpy(), in_units(torch.cat(distances).numpy(), metric)
+
+
+def _doubtful(rows: "torch.Tensor", known: "torch.Tensor", apart: "torch.Tensor", exact: "torch.Tensor") -> "torch.Tensor":
+    """Places (d,) of rows of which a point that was not chosen may be nearer than one that was.
+
+    apart (b,): the product's distance to the last chosen point, beyond which the others lie; exact (b,): of the k-th, computed
+    again. The product errs by a share ROUNDING of the squared lengths, and nothing is nearer than a distance of 0.
+    """
+    error = ROUNDING * (rows.square().sum(dim=1) + known.square().sum(dim=1).max())
+    return ((exact > 0) & (exact.square() > apart.square() - error)).nonzero().flatten()
+
+
+def _searched(
+    rows: "torch.Tensor",
+    known: "torch.Tensor",
+    near: "torch.Tensor",
+    exact: "torch.Tensor",
+    own: "torch.Tensor | None",
+    itself: bool,
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """(indices (d, k), distances (d, k)) of rows (d, K) by plain differences; what was found before where none is nearer."""
+    import torch
+
+    everything = torch.cdist(rows, known, compute_mode="donot_use_mm_for_euclid_dist")  # (d, N)
+    if own is not None:
+        everything[torch.arange(len(rows)), own] = -1.0 if itself else float("inf")
+    distances, indices = everything.topk(near.shape[1], largest=False)
+    nearer = (distances < exact - 1e-6 * exact.abs()).any(dim=1, keepdim=True)
+    return torch.where(nearer, indices, near), torch.where(nearer, distances, exact)
 
 
 def _again(rows: "torch.Tensor", known: "torch.Tensor", near: "torch.Tensor", p: float) -> "torch.Tensor":

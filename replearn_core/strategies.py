@@ -3,8 +3,8 @@
 Levels count the encoder's layers: level 0 is the input, level i the output of `encoder.{i-1}`, the last level the code.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from replearn_core.experiment import Experiment
@@ -65,10 +65,19 @@ STRATEGIES: Mapping[str, Callable[[int, int], tuple[Phase, ...]]] = {
 }
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """The phases of a run from epoch 0 to its last epoch; a continuation begins inside them, at its own first epoch."""
+def phases(experiment: Experiment, begun: Sequence[int] = ()) -> tuple[Phase, ...]:
+    """The phases of a run from epoch 0 to its last epoch; a continuation begins inside them, at its own first epoch.
+
+    begun: the epochs of each phase in the plan of the run that is continued. They stay, and the last phase takes what comes on
+    top: laid anew, a longer plan would go back to a layer below those that were trained on it. Another strategy, or fewer epochs
+    in all, make a new plan.
+    """
     first = experiment.continues[1] if experiment.continues else 0
-    return STRATEGIES[experiment.strategy](len(experiment.hidden) + 1, first + experiment.epochs)
+    plan = STRATEGIES[experiment.strategy](len(experiment.hidden) + 1, first + experiment.epochs)
+    more = first + experiment.epochs - sum(begun)
+    if len(begun) != len(plan) or more < 0 or min(begun) < 0:
+        return plan
+    return tuple(replace(phase, epochs=epochs) for phase, epochs in zip(plan, [*begun[:-1], begun[-1] + more]))
 
 
 # ---- transfer: what is copied from a source network, and what is then trained on the target's labels ----

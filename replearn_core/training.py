@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 import torch
 from torch import Generator, Tensor, nn
@@ -31,6 +31,7 @@ MACS_A_SECOND = 4e10  # of one core of a small machine; only ratios of work matt
 STEP_OVERHEAD = 1.8e-4 * MACS_A_SECOND
 RECORD_OVERHEAD = 1.5e-3 * MACS_A_SECOND
 SILENCE = 0.12 * MACS_A_SECOND, 0.3 * MACS_A_SECOND  # between two pictures, at most: where they cost little, and in any case
+PLAN = "optimizer.phases"  # in a state: the epochs of each phase of its run
 PURPOSES = {"weights": 1, "order": 2, "noise": 3, "held_out": 4, "probe": 5}
 
 
@@ -79,7 +80,7 @@ def train(
     """
     e, where, began = experiment, choose_device(device), time.perf_counter()
     first = e.continues[1] if e.continues else 0
-    plan = strategies.phases(e) if phases is None else tuple(phases)
+    plan = strategies.phases(e, begun_plan(weights or {})) if phases is None else tuple(phases)
     last = sum(phase.epochs for phase in plan)
 
     x_train = Samples.training(data, e.train_size, where)  # (N, D)
@@ -105,13 +106,15 @@ def train(
         yield PhaseBegan(phase.name, max(starts, first), tuple(trained))
         with torch.no_grad():  # what lies below is frozen in this phase: its features are computed once
             x = torch.cat([network.encode(some, 0, phase.bottom) for some in x_train.blocks()]) if phase.bottom else x_train
+        if phase.bottom and f"decoder.{phase.bottom}.bias" in trained and not network.decoder[phase.bottom].bias.any():
+            centre(network, x[:].mean(dim=0), phase.bottom)  # a bias that has been trained stays as it is
         steps, step_work = math.ceil(len(x) / e.batch_size), work_of_step(e)
         recorded = moments(e, steps, first, last)
         window = Window(objective, where)
 
         for epoch in range(max(starts, first), ends):
             if state is None:
-                state = keep(network, optimiser)
+                state = keep(network, optimiser, plan)
                 try:
                     yield view.progress(phase, objective, epoch, time.perf_counter() - began, None, work, state)
                 except FloatingPointError as error:
@@ -132,14 +135,15 @@ def train(
                 loss = values[0]
                 for (_, weight, _), value in zip(objective[1:], values[1:]):
                     loss = loss + weight * value
-                for parameter in trained.values():
-                    parameter.grad = None  # not zeros: the backward pass then writes instead of adding
                 loss.backward()
                 optimiser.step()
                 if atoms:
                     network.normalise_atoms(phase.bottom, phase.top)
                 window.add(values, len(batch))
                 work += step_work
+                del p, values, loss  # the next step finds their memory, and the gradients', still in the cache
+                for parameter in trained.values():
+                    parameter.grad = None
 
                 record = recorded(epoch, step) or (step == steps and epoch + 1 == ends)
                 if not record and step < steps:
@@ -154,7 +158,7 @@ def train(
                     yield Diverged(kept, str(error), state)
                     return
                 if step == steps:  # only whole epochs can be continued from
-                    kept, state = epoch + 1, keep(network, optimiser)
+                    kept, state = epoch + 1, keep(network, optimiser, plan)
                     moment = replace(moment, state=state)
                 yield moment
                 if step == steps and not told:  # after the first picture, which it would delay
@@ -180,13 +184,19 @@ def generator(seed: int, purpose: str, epoch: int = 0, device: torch.device | st
 
 
 @torch.no_grad()
-def centre(network: Autoencoder, mean: Tensor) -> None:
-    """Start the picture's bias at the mean (D,) of the training data, so that the first picture is the mean, not grey noise."""
-    bias: Any = network.decoder[0].bias
-    if network.experiment.network == "conv":
-        mean = mean.mean().expand_as(bias)  # one number for the whole picture
-    if network.experiment.reconstruction == "cross_entropy":
+def centre(network: Autoencoder, mean: Tensor, level: int = 0) -> None:
+    """Start what the decoder says of a level, the picture being level 0, at about the level's mean (D,) over the training data.
+
+    The first picture is then the mean, not grey noise. Of a hidden level, ReLU outputs that begin around 0 die by the dozen: a
+    layer that is trained alone then rebuilds its level worse than the mean does.
+    """
+    e, bias = network.experiment, network.decoder[level].bias
+    mean = mean.view(len(bias), -1).mean(dim=1)  # of a convolution's map, one number
+    said_by = e.activation if level else "sigmoid" if e.reconstruction == "cross_entropy" else "linear"
+    if said_by == "sigmoid":
         mean = torch.logit(mean.clamp(0.02, 0.98))
+    elif said_by == "tanh":
+        mean = torch.atanh(mean.clamp(-0.96, 0.96))
     bias.copy_(mean)
 
 
@@ -233,11 +243,16 @@ def make_optimiser(e: Experiment, phase: Phase, trained: Mapping[str, Tensor], s
     return optimiser
 
 
-def keep(network: Autoencoder, optimiser: Adam) -> dict[str, Tensor]:
+def begun_plan(state: Mapping[str, Tensor]) -> list[int]:
+    """The epochs of each phase of the run that kept this state; none where it had one phase or did not say."""
+    return state[PLAN].flatten().long().tolist() if PLAN in state else []
+
+
+def keep(network: Autoencoder, optimiser: Adam, plan: Sequence[Phase]) -> dict[str, Tensor]:
     """A copy, on the CPU, of all that is needed to go on: weights by name, and Adam's moments as `optimizer.<moment>.<name>`.
 
     `optimizer.step` counts the steps of most; `optimizer.step.<name>` those of a parameter that began later, as an encoder does
-    whose only term was switched on in a continuation.
+    whose only term was switched on in a continuation. `optimizer.phases` are the epochs of each phase, where there are several.
     """
     state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
     named = {name: optimiser.state[one] for name, one in network.named_parameters() if one in optimiser.state}
@@ -249,6 +264,8 @@ def keep(network: Autoencoder, optimiser: Adam) -> dict[str, Tensor]:
             state[f"optimizer.step.{name}"] = torch.tensor(moments.step)
         state[f"optimizer.exp_avg.{name}"] = moments.exp_avg.cpu().clone()
         state[f"optimizer.exp_avg_sq.{name}"] = moments.exp_avg_sq.cpu().clone()
+    if len(plan) > 1:
+        state[PLAN] = torch.tensor([phase.epochs for phase in plan])
     return state
 
 

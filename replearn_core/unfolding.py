@@ -68,7 +68,7 @@ def _neighbours(x: np.ndarray, k: int, metric: str, near: np.ndarray | None) -> 
     squares = np.square(rows).sum(axis=1)
     known = np.ascontiguousarray(np.concatenate([-2 * rows, squares[:, None]], axis=1).T)  # (K + 1, N)
     asked = np.concatenate([rows, np.ones((len(rows), 1), np.float32)], axis=1)  # (N, K + 1)
-    rounding = np.float32(1e-5) * (squares + squares.max())
+    rounding = np.float32(projection.ROUNDING) * (squares + squares.max())
     indices, distances = np.empty((len(x), k), np.int32), np.empty((len(x), k), np.float32)
     step = max(1, BLOCK // len(x))
     for begin in range(0, len(x), step):

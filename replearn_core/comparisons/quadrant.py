@@ -199,7 +199,7 @@ def advise(arrays: Mapping[str, np.ndarray], labels: int, classes: int, likeness
     Of the strategies that the budget admits, the cheapest (fewest trained parameters) that the best one does not beat beyond
     chance in the nearest cell. Raises CannotAnswer for fewer labels than classes.
     """
-    from replearn_core.properties.study import interval
+    from replearn_core.properties.study import interval, within
 
     if labels < classes:
         raise pairs.refused("problem.fewer_than_classes", "labels", count=labels, classes=classes)
@@ -215,7 +215,7 @@ def advise(arrays: Mapping[str, np.ndarray], labels: int, classes: int, likeness
     chosen = min(close, key=lambda one: (int(spent[one]), -float(found[one].mean())))
     gap = difference(found[best], found[chosen]) if chosen != best else Interval(0.0, 0.0, 0.0, found.shape[1])
     rows = tuple(
-        (int(sizes[place]), one, interval(arrays["accuracy"][row, place, one]))
+        (int(sizes[place]), one, within(interval(arrays["accuracy"][row, place, one])))
         for place in around
         for one in sorted(admitted, key=lambda one: -float(arrays["accuracy"][row, place, one].mean()))
     )

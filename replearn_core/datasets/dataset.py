@@ -1,8 +1,10 @@
 """What a data set is: the value `Dataset`, the refusal `Unavailable`, and the compact `Raw` that every source file returns."""
 
 import hashlib
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -58,6 +60,13 @@ class Dataset:
     def shape(self) -> tuple[int, ...]:
         """The shape of one example."""
         return self.x_train.shape[1:]
+
+    @cached_property
+    def checksum(self) -> tuple[float, ...]:
+        """Tells data sets apart: sizes, scale, and CRC-32 of pictures and labels. Read once: some 30 ms for 30 MB."""
+        arrays = [array for array in (self.x_train, self.x_test, self.y_train, self.y_test) if array is not None]
+        sums = (zlib.crc32(np.ascontiguousarray(array).data) for array in arrays)
+        return (*self.x_train.shape, *self.x_test.shape, self.scale, *sums)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from replearn_core.measures.hierarchy import linear_cka, principal_angles
 from replearn_core.measures.manifold import continuity, intrinsic_dimension, participation_ratio, trustworthiness
 from replearn_core.measures.probes import few_label_probe, linear_probe
 from replearn_core.measures.reconstruction import pca_error, reconstruction_error
-from replearn_core.measures.smoothness import jacobian, jacobian_spectrum, mean_jacobian_norm, sensitivity
+from replearn_core.measures.smoothness import jacobian, jacobian_spectrum, mean_jacobian_norm
 from replearn_core.measures.sparsity import dead_units, hoyer, l0, lifetime_sparsity, population_sparsity
 
 __all__ = [
@@ -39,6 +39,5 @@ __all__ = [
     "regions_of_hyperplanes",
     "regions_of_lines",
     "sap",
-    "sensitivity",
     "trustworthiness",
 ]

@@ -1,7 +1,8 @@
-"""How strongly an encoder answers to small changes: Jacobian spectrum, norm, and finite steps. Called by pages and training.
+"""How strongly an encoder answers to small changes: the spectrum and the norm of its Jacobian. Called by studies and training.
 
 `encode` is a torch callable (B, *shape) -> (B, K) that treats samples independently: a network in eval mode, since batch
-statistics and dropout are not functions of one sample. Inputs may be NumPy arrays or tensors (on the encoder's device).
+statistics and dropout are not functions of one sample. Inputs may be tensors (on the encoder's device), or NumPy arrays: whole
+numbers become float32, floats keep their precision, which must be the encoder's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from replearn_core.measures.checks import finite, non_negative, whole
+from replearn_core.measures.checks import finite
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,35 +46,6 @@ def mean_jacobian_norm(encode: Encode, x: Any) -> float:
     with torch.no_grad():
         norms = [torch.linalg.vector_norm(jacobian, dim=(1, 2)).double().cpu() for jacobian in _jacobians(encode, x)]
     return float(torch.cat(norms).mean())
-
-
-def sensitivity(encode: Encode, x: Any, radius: float, directions: int, seed: int) -> float:
-    """Mean of ‖encode(x + r u) − encode(x)‖ / r over samples and `directions` random unit vectors u: code shift per step.
-
-    What `mean_jacobian_norm` cannot see: steps of finite length r (in input units), past the linear range. As r → 0 its
-    square tends to ‖J‖²_F / D on average. Each sample has its own directions, drawn from `seed`, the same on every device.
-    ValueError: bad shape, radius not above 0, directions below 1, NaN or Inf.
-    """
-    import torch
-
-    if non_negative("radius", radius) == 0:
-        raise ValueError("radius must be above 0, not 0")
-    whole("directions", directions, 1)
-    x = _tensor(x)
-    generator = torch.Generator().manual_seed(seed)
-    shifts = []
-    with torch.no_grad():
-        here = _codes(encode, x)
-        for _ in range(directions):
-            step = torch.randn(len(x), x[0].numel(), generator=generator)  # (B, D)
-            step = radius * step / torch.linalg.vector_norm(step, dim=1, keepdim=True)
-            there = _codes(encode, x + step.reshape(x.shape).to(x))
-            shifts.append(torch.linalg.vector_norm(there - here, dim=1) / radius)
-    return _finite_mean(torch.stack(shifts))
-
-
-def _finite_mean(values: Tensor) -> float:
-    return float(finite("the code shift", values.cpu().numpy()).mean(dtype=np.float64))
 
 
 def _jacobians(encode: Encode, x: Any) -> Iterator[Tensor]:
@@ -124,7 +96,11 @@ def _tensor(x: Any) -> Tensor:
     """x as a floating-point tensor (B, *shape) that carries no gradient; ValueError when it is none."""
     import torch
 
-    tensor = x.detach() if isinstance(x, torch.Tensor) else torch.from_numpy(finite("x", x).copy())
+    if isinstance(x, torch.Tensor):
+        tensor = x.detach()
+    else:
+        checked = finite("x", x)
+        tensor = torch.from_numpy(checked.astype(checked.dtype if np.asarray(x).dtype.kind == "f" else np.float32))
     if not tensor.is_floating_point():
         tensor = tensor.float()
     if tensor.ndim < 2 or not tensor.numel():

@@ -53,9 +53,10 @@ def population_sparsity(codes: ArrayLike) -> float:
 
 
 def lifetime_sparsity(codes: ArrayLike) -> float:
-    """Mean over units of the same S over samples: how few inputs one unit answers to, 0 … 1. Dead units are left out.
+    """Mean over units of the same S over samples: how few inputs one unit answers to, 0 … 1. Units always at 0 are left out.
 
-    Population sparsity can be high while the same few units answer always; then this is low. 0 where all units are silent.
+    Population sparsity can be high while the same few units answer always; then this is low: a unit stuck elsewhere than at 0
+    counts 0, and so does a code of silent units.
     Source as `population_sparsity`. Shape: codes (N, K), N ≥ 2. ValueError: fewer than 2 samples, NaN or Inf.
     """
     size = np.abs(matrix("codes", codes, samples=2)).T

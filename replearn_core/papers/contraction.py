@@ -100,7 +100,10 @@ def begun(settings: Contraction, data: Dataset, name: str, size: int, classes: i
 
 
 def decayed(settings: Contraction, x: Tensor, classes: int) -> Members:
-    """The plain autoencoder again, all seeds as one stack, with weights that shrink a little after each step."""
+    """The plain autoencoder again, all seeds as one stack, with weights that shrink a little after each step.
+
+    It begins where that one begins, with the mean picture as the picture's bias (`training.centre`); undecayed, it is that one.
+    """
     import torch
 
     from replearn_core.supervised import Layer, learn
@@ -109,9 +112,12 @@ def decayed(settings: Contraction, x: Tensor, classes: int) -> Members:
     options: dict[str, Any] = {"batch_size": settings.batch_size, "learning_rate": settings.learning_rate}
     keeps = 1 - settings.learning_rate * settings.decay
     phase = Phase("layer_1", settings.epochs)
-    for _ in learn(members, (phase,), x, layer=Layer("plain"), recorded=lambda *_: True, **options):
-        with torch.no_grad():
-            members.weights["encoder.0.weight"].mul_(keeps)
+    mean = x.mean(dim=0, dtype=torch.float64).float()
+    members.weights["decoder.0.bias"].copy_(torch.logit(mean.clamp(0.02, 0.98)))
+    for moment in learn(members, (phase,), x, layer=Layer("plain"), recorded=lambda *_: True, **options):
+        if moment.epoch:  # the first moment is before any step
+            with torch.no_grad():
+                members.weights["encoder.0.weight"].mul_(keeps)
     return members
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from replearn_core import measures
 from replearn_core.experiment import Experiment
+from replearn_core.own.refusal import Refused
 from replearn_core.properties.dimension import untrained
 from replearn_core.properties.study import (
     Pictures,
@@ -54,8 +55,9 @@ def run_hierarchical(settings: Hierarchical, *, tell: Tell = silent) -> Study:
 
     values: `level<i>.class` (held-out accuracy), `level<i>.intensity`, `.position`, `.angle` (held-out R², at least 0), and
     `untrained.level<i>.*` likewise; `cka.ends` (input and code), `cka.steps` (mean of neighbouring levels).
-    arrays: `cka` (S, L + 1, L + 1); `tree` (L + 1, C − 1, 4), SciPy's linkage of class means, and `tree.order` (L + 1, C), first
-    seed; `level<i>.best` uint8 (units, 6, H, W), held-out pictures (for conv, patches) that excite a unit most;
+    arrays: `cka` (S, L + 1, L + 1); `tree` (L + 1, C − 1, 4), SciPy's linkage of class means, `tree.order` (L + 1, C) and
+    `tree.classes` (C,), first seed; `level<i>.best` uint8 (units, 6, H, W), held-out pictures (for conv, patches) that excite a
+    unit most;
     `level<i>.ideal` uint8 (units, H, W), by gradient ascent; `probes` (S, L + 1, 4) and `untrained.probes`:
     class, intensity, position, angle.
     """
@@ -64,6 +66,8 @@ def run_hierarchical(settings: Hierarchical, *, tell: Tell = silent) -> Study:
     data = load(settings.dataset, settings.train_size)
     data = replace(data, x_test=data.x_test[:TESTED], y_test=None if data.y_test is None else data.y_test[:TESTED])
     assert data.y_train is not None and data.y_test is not None
+    if len(np.unique(data.y_test)) < 2:  # of a visitor's own data, all but one of whose classes are too small to be held out
+        raise Refused("problem.own_study_held", "dataset", count=len(data.y_test))
     widest = max(level.shape[1] for level in levels_of(untrained(experiment_of(settings, settings.first_seed)), data.x_test[:1]))
     read = slice(max(1, NUMBERS // widest))  # training pictures that the probes are fitted on
     fitted = replace(data, x_train=data.x_train[read], y_train=data.y_train[read])
@@ -176,19 +180,23 @@ def ridge(a: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def class_trees(levels: list[np.ndarray], labels: np.ndarray) -> dict[str, np.ndarray]:
     """`tree` (L + 1, C − 1, 4): average linkage (Sokal & Michener 1958) of the classes' mean activations; `tree.order` (L + 1,
-    C).
+    C), its leaves from left to right; `tree.classes` (C,), the class of each leaf: one without a label here has none.
 
-    Each level's distances are over its largest, so that trees of levels can stand side by side.
+    Each level's distances are over its largest, so that trees of levels can stand side by side. ValueError for one class.
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
 
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        raise ValueError(f"all {len(labels)} labels are {classes[0]}; a tree needs at least two classes")
     trees = []
     for level in levels:
-        means = np.stack([level[labels == label].mean(axis=0) for label in np.unique(labels)]).astype(np.float64)
+        means = np.stack([level[labels == label].mean(axis=0) for label in classes]).astype(np.float64)
         tree = linkage(means, "average")
         tree[:, 2] /= max(tree[:, 2].max(), 1e-12)
         trees.append(tree)
-    return {"tree": np.array(trees, np.float32), "tree.order": np.array([leaves_list(tree) for tree in trees], np.int32)}
+    order = np.array([leaves_list(tree) for tree in trees], np.int32)
+    return {"tree": np.array(trees, np.float32), "tree.order": order, "tree.classes": classes.astype(np.int32)}
 
 
 # ---- what a unit prefers ----

@@ -7,6 +7,7 @@ scorecard describes that run and proves nothing about its variant.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -66,7 +67,8 @@ def measure_run(network: Autoencoder, data: Dataset, *, tell: Tell = silent) -> 
     numbers: dict[str, float] = {}
     tell(0.1)
     if data.y_train is not None and data.y_test is not None:
-        for name, (a, b, scale) in {"labels": (train, test, True), "labels.reference": (train_x, test_x, False)}.items():
+        pixels = train_x[: len(train)]  # as many as codes, so that equal seeds label equal samples
+        for name, (a, b, scale) in {"labels": (train, test, True), "labels.reference": (pixels, test_x, False)}.items():
             value = _few_labels(a, data.y_train[: len(a)], b, data.y_test, scale)
             if value is not None:
                 numbers[name] = value
@@ -82,7 +84,8 @@ def measure_run(network: Autoencoder, data: Dataset, *, tell: Tell = silent) -> 
     numbers["distributed"] = float(len(np.unique(codes > np.median(codes, axis=0), axis=0)))
     numbers["distributed.reference"] = float(min(e.code_size, len(codes)))
     if np.ptp(codes, axis=0).any():
-        numbers |= {"smooth": relative_sensitivity(network, inputs), "smooth.reference": 1.0}
+        with suppress(ValueError):  # all but a few codes are equal, and no drawn pair differs: nothing to compare with
+            numbers |= {"smooth": relative_sensitivity(network, inputs), "smooth.reference": 1.0}
         few_neighbours = min(10, (len(codes) - 1) // 2)
         numbers["manifold"] = measures.trustworthiness(inputs, codes, few_neighbours)
         numbers["manifold.reference"] = measures.trustworthiness(inputs, pca_test[:SAMPLES], few_neighbours)
@@ -172,8 +175,8 @@ def class_accuracy(train: np.ndarray, y_train: np.ndarray, test: np.ndarray, y_t
 
 
 def _few_labels(train: np.ndarray, y_train: np.ndarray, test: np.ndarray, y_test: np.ndarray, scale: bool) -> float | None:
-    """None where a class has too few labelled samples, or is the only one."""
-    counts = np.bincount(y_train)
+    """None where a class has too few labelled samples, or is the only one. A class of which there is none is not asked for."""
+    counts = np.unique(y_train, return_counts=True)[1]
     if len(counts) < 2 or counts.min() < FEW:
         return None
     rows = slice(0, 2_000)

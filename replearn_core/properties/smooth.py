@@ -65,7 +65,7 @@ def run_smooth(settings: Smooth, *, tell: Tell = silent) -> Study:
     A change's size in a space is ‖f(x') − f(x)‖ over the mean distance of two different pictures there, so that a code that
     merely shrinks gains nothing; 1 = as far as another picture.
     values: `<space>.<change>` for pixels, plain, denoising, contractive and shift, rotate, thicken, noise: mean relative size at
-    half the greatest change; `<encoder>.jacobian`: mean ‖J‖_F as it is; `<encoder>.probe`: accuracy with all labels;
+    half the greatest change; `<encoder>.jacobian`: mean ‖J‖_F as it is; `<encoder>.probe`: accuracy with 1,000 labels;
     `<encoder>.error`.
     arrays: `steps.<change>` (11,) and `curve.<change>` (S, 4, 11); for P = 8 pictures and the first seed `path.images` uint8
     (P, 4, 11, H, W), `path.<space>` (P, 4, 11): relative distance from the picture itself, `path.plane.<space>`
@@ -155,13 +155,15 @@ def sensitivity_curve(space: Callable[[np.ndarray], np.ndarray], x: np.ndarray, 
 
 
 def typical_distance(codes: np.ndarray) -> float:
-    """Mean distance of two different samples, over PAIRS random pairs. ValueError where all codes are equal."""
+    """Mean distance of two different samples, over PAIRS random pairs. ValueError: one sample, or no drawn pair differs."""
+    if len(codes) < 2:
+        raise ValueError(f"{len(codes)} codes make no pair")
     random = np.random.default_rng(0)
     a = random.integers(0, len(codes), PAIRS)
     b = (a + random.integers(1, len(codes), PAIRS)) % len(codes)
     distance = float(np.linalg.norm(codes[a].astype(np.float64) - codes[b], axis=1).mean())
     if distance == 0:
-        raise ValueError(f"all {len(codes)} codes are equal: no distance to compare with")
+        raise ValueError(f"none of {PAIRS} pairs of {len(codes)} codes differs: no distance to compare with")
     return distance
 
 

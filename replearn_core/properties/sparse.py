@@ -25,6 +25,7 @@ from replearn_core.properties.study import (
     finding,
     finished,
     interval,
+    note,
     part,
     silent,
     trained,
@@ -81,7 +82,7 @@ def run_sparse(settings: Sparse, *, tell: Tell = silent) -> Study:
             network = trained(experiment, data, part(tell, len(runs) / total, (len(runs) + 0.7) / total))
             runs.append(experiment.id)
             train, test = encoded(network, data.x_train), encoded(network, data.x_test)
-            errors, pictures = keep_strongest(network, test, data.x_test)
+            errors, pictures = keep_strongest(network, test, data.x_test, train.mean(axis=0))
             rows.append(errors / nothing)
             found = sparsity(test, active_tolerance(experiment.code)) | few_labels(train, test, data, seed)
             found |= {"kept_5": errors[KEPT.index(5)] / nothing} | savings(active(test, experiment.code))
@@ -95,11 +96,6 @@ def run_sparse(settings: Sparse, *, tell: Tell = silent) -> Study:
     arrays["curve.share"] = np.linspace(0.02, 0.5, 13, dtype=np.float32)
     arrays["curve.speedup"] = np.array([savings(_random_code(share))["speedup"] for share in arrays["curve.share"]], np.float32)
     return finished("sparse", settings, values, arrays, _findings(values), runs)
-
-
-def note(values: dict[str, list[float]], family: str, found: dict[str, float]) -> None:
-    for name, value in found.items():
-        values.setdefault(f"{family}.{name}", []).append(float(value))
 
 
 def experiment_of(settings: Sparse, family: str, seed: int) -> Experiment:
@@ -137,13 +133,12 @@ def active(codes: np.ndarray, code: str) -> np.ndarray:
 # ---- what the strongest keep ----
 
 
-def keep_strongest(network, codes: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def keep_strongest(network, codes: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(10,) squared error per image when the k strongest units keep their value, k = KEPT, and uint8 (8, 10, H, W) of them.
 
-    Strongest: largest |h_j − b_j| ‖D_j‖ where D_j is unit j's atom and b_j its mean, the value that the others fall back to.
-    For plain codes zero would be no fair fall-back: their units rest elsewhere.
+    Strongest: largest |h_j − b_j| ‖D_j‖ where D_j is unit j's atom and b = `mean` (K,), of the training codes, the value that the
+    others fall back to. For plain codes zero would be no fair fall-back: their units rest elsewhere.
     """
-    mean = codes.mean(axis=0)  # (K,)
     base = decoded(network, mean[None])[0]
     atoms = decoded(network, mean + np.eye(len(mean), dtype=np.float32)) - base
     strength = np.abs(codes - mean) * np.linalg.norm(atoms.reshape(len(mean), -1), axis=1)  # (N, K)

@@ -36,6 +36,12 @@ LEAST_OWN = 200  # of a visitor's own images to train on, for a study
 CARRIED = "study"  # the array of an answer that has the study's words and intervals, as JSON in bytes
 
 Seeds = Annotated[int, Field(ge=LEAST_SEEDS, le=MOST_SEEDS)]
+_RIGHT = ("accuracy", "all_labels", "auc", "auroc", "base", "class", "clean", "f1", "kept", "labels", "noisy", "own", "probe")
+_READ = ("all_units", "informativeness", "nearer", "one_unit", "seen", "steadiness", "train_error", "unseen")
+_CODES = ("completeness", "disentanglement", "hoyer", "l0", "lifetime", "mig", "population", "sap", "saved")
+_DRAWN = ("continuity", "gabor", "gabors", "locality", "selectivity", "trustworthiness")
+SHARES = frozenset((*_RIGHT, *_READ, *_CODES, *_DRAWN))
+"""Measures, by the last part of their names, that lie between 0 and 1; so does `labels_<n>`."""
 
 
 class Settings(BaseModel):
@@ -87,7 +93,7 @@ def check_labels(dataset: str, y: np.ndarray, each: int) -> None:
 
 
 class Interval(NamedTuple):
-    """A mean over seeds with its 95 % interval by Student's t: mean ± t(S−1) s/√S."""
+    """A mean over seeds with its 95 % interval by Student's t: mean ± t(S−1) s/√S, where `within` did not cut it."""
 
     mean: float
     low: float
@@ -98,6 +104,20 @@ class Interval(NamedTuple):
     def direction(self) -> Literal["higher", "lower", "unclear"]:
         """Of a difference: whether zero lies outside the interval, and on which side."""
         return "higher" if self.low > 0 else "lower" if self.high < 0 else "unclear"
+
+
+def within(found: Interval, low: float = 0.0, high: float = 1.0) -> Interval:
+    """The interval cut to what can be, unless told otherwise a share: Student's t knows no bounds, and no accuracy is 104 %."""
+    return found._replace(low=max(low, found.low), high=min(high, found.high))
+
+
+def possible(measure: str) -> tuple[float, float]:
+    """(least, most) that a study's measure can be: [0, 1] for SHARES, from 0 for errors, losses, norms, units and times."""
+    last = measure.rpartition(".")[2]
+    if last in SHARES or last.startswith("labels_"):
+        return 0.0, 1.0
+    amount = last in ("dead", "jacobian", "live") or last.startswith("error_") or last.endswith(("error", "loss", "seconds"))
+    return (0.0 if amount else -np.inf), np.inf
 
 
 def interval(values: Sequence[float] | np.ndarray) -> Interval:
@@ -141,7 +161,7 @@ def finding(name: str, effect: Interval, **numbers: float) -> Finding:
 class Study:
     """What came out.
 
-    values: measure → one number a seed, in the order of `seeds`. summary: measure → its Interval.
+    values: measure → one number a seed, in the order of `seeds`. summary: measure → its Interval, cut to what is `possible`.
     arrays: small enough to send and to draw; images uint8, curves float32. findings: the first is the answer.
     runs: ids of the experiments that were trained. Equal settings give equal studies bit for bit on one machine with one thread,
     but for measures whose name ends in `seconds` or `speedup`, which a clock gave.
@@ -159,7 +179,7 @@ class Study:
         for measure, values in self.values.items():
             if len(values) != self.settings.seeds:
                 raise ValueError(f"{measure} has {len(values)} values for {self.settings.seeds} seeds")
-        object.__setattr__(self, "summary", {name: interval(values) for name, values in self.values.items()})
+        object.__setattr__(self, "summary", {name: within(interval(one), *possible(name)) for name, one in self.values.items()})
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -183,6 +203,12 @@ class Study:
         return {**self.arrays, CARRIED: carried}, {name: one.mean for name, one in self.summary.items()}
 
 
+def note(values: dict[str, list[float]], prefix: str, found: Mapping[str, float]) -> None:
+    """Add one seed's numbers: `<prefix>.<measure>`."""
+    for name, value in found.items():
+        values.setdefault(f"{prefix}.{name}", []).append(float(value))
+
+
 def finished(
     name: str,
     settings: Settings,
@@ -196,10 +222,14 @@ def finished(
 
 
 def read_answer(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """What `Study.answer` carried, as plain values: name, settings, values, summary, findings, runs. ValueError without it."""
+    """What `Study.answer` carried, as plain values: name, settings, values, summary, findings, runs. ValueError without it.
+
+    Intervals are cut to what is `possible` here too: answers that were kept before that was done have wider ones.
+    """
     if CARRIED not in arrays:
         raise ValueError(f"these arrays carry no study: {', '.join(sorted(arrays)) or 'none'}")
-    return json.loads(np.asarray(arrays[CARRIED], np.uint8).tobytes())
+    told = json.loads(np.asarray(arrays[CARRIED], np.uint8).tobytes())
+    return told | {"summary": {name: list(within(Interval(*one), *possible(name))) for name, one in told["summary"].items()}}
 
 
 # ---- training ----

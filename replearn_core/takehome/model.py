@@ -239,7 +239,8 @@ def loop_code(chain: Sequence[tuple[Experiment, int]]) -> str:
         first = end
     segments = "SEGMENTS = [\n" + "".join(f"    {text},\n" for text in phases) + "]\n"
     fresh = "True" if len(chain) == 1 else "optimiser is None"
-    return segments + _loop(last, fresh, any(unit_atoms(e) for e, _ in chain)) + _measured(last)
+    layer_wise = last.strategy != "end_to_end"  # then the chain is this run alone
+    return segments + _loop(last, fresh, any(unit_atoms(e) for e, _ in chain), layer_wise) + _measured(last)
 
 
 def _segment(e: Experiment, epochs: int, bottom: int, top: int) -> str:
@@ -253,7 +254,7 @@ def _segment(e: Experiment, epochs: int, bottom: int, top: int) -> str:
     )
 
 
-def _loop(e: Experiment, fresh: str, normalised: bool) -> str:
+def _loop(e: Experiment, fresh: str, normalised: bool, layer_wise: bool) -> str:
     inferred = e.code in INFERRED_CODES
     code = ["features = network.features(seen, bottom, top)", "code, log_variance = features, None"]
     if e.code == "gaussian":
@@ -284,7 +285,7 @@ for segment in SEGMENTS:
     optimiser.param_groups[0]["lr"] = segment["learning_rate"]
     with torch.no_grad():  # what lies below is frozen
         x = network.features(x_train, 0, bottom) if bottom else x_train
-    closed = {closed}
+{_centre(e) if layer_wise else ""}    closed = {closed}
     probed = "contraction" in strengths and not closed
     for epoch in range(epoch, epoch + segment["epochs"]):
         network.train()
@@ -309,6 +310,18 @@ for segment in SEGMENTS:
 {_normalise(e) if normalised else ""}
     epoch += 1
 """
+
+
+def _centre(e: Experiment) -> str:
+    """As `training.centre` does where a layer's phase begins."""
+    bias = "network.biases[bottom]" if e.tied else "network.decoder[bottom].bias"
+    mean = {"sigmoid": "torch.logit({}.clamp(0.02, 0.98))", "tanh": "torch.atanh({}.clamp(-0.96, 0.96))"}.get(e.activation, "{}")
+    lines = [
+        "    if bottom:  # the rebuilt features begin at their mean, or units of the decoder would die",
+        "        with torch.no_grad():",
+        f"            {bias}.copy_({mean.format('x.mean(dim=0)')})",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _normalise(e: Experiment) -> str:

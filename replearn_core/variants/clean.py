@@ -15,11 +15,12 @@ from replearn_core.properties.study import (
     difference,
     finding,
     finished,
+    note,
     part,
     silent,
     trained_all,
 )
-from replearn_core.variants.lab import Variants, note, rebuilt
+from replearn_core.variants.lab import Variants, rebuilt
 
 LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 TOLD = (0.1, 0.3, 0.5)

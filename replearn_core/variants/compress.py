@@ -18,12 +18,13 @@ from replearn_core.properties.study import (
     finding,
     finished,
     interval,
+    note,
     part,
     silent,
     trained,
     trained_all,
 )
-from replearn_core.variants.lab import Variants, against, error, note, rebuilt
+from replearn_core.variants.lab import Variants, against, error, rebuilt
 
 if TYPE_CHECKING:
     from replearn_core.datasets import Dataset

@@ -16,11 +16,12 @@ from replearn_core.properties.study import (
     finding,
     finished,
     interval,
+    note,
     part,
     silent,
     trained,
 )
-from replearn_core.variants.lab import Variants, against, error, note
+from replearn_core.variants.lab import Variants, against, error
 
 MEASURED = 64  # held-out pictures behind the Jacobians
 NEIGHBOURS, TANGENTS = 20, 5
@@ -36,8 +37,8 @@ class Contracted(Variants):
 def run_contracted(settings: Contracted, *, tell: Tell = silent) -> Study:
     """The contractive preset, the same without its penalty, and that one at the moment when it rebuilds as well as the first.
 
-    The last, `equal`, is the plain network at the recorded epoch whose held-out error is nearest to the contractive network's:
-    an encoder of equal use, so that a smaller slope is not bought with a worse picture.
+    The last, `equal`, is the plain network after the whole epoch whose held-out error is nearest to the contractive network's: an
+    encoder of equal use, so that a smaller slope is not bought with a worse picture.
     values for contractive, plain, equal: `.jacobian` (mean ‖J‖_F), `.error` (squared, per image), `.spread` (Σs)²/Σs² over the
     singular values s of J: how many directions it answers to, `.tangent`: share of ‖J‖²_F along the data's own 5 local
     directions; `chance.tangent` = 5/D. `equal.epoch`.
@@ -82,33 +83,54 @@ def experiment_of(settings: Contracted, seed: int, weight: float) -> Experiment:
 
 
 def moments_of(experiment: Experiment, data, wanted: float, values: dict[str, list[float]], tell: Tell) -> dict[str, Any]:
-    """{"plain": after the last epoch, "equal": at the recorded epoch whose held-out error is nearest to `wanted`}."""
-    import torch
+    """{"plain": after the last epoch, "equal": after the epoch, from 1 on, whose held-out error is nearest to `wanted`}.
 
-    from replearn_core.networks import Autoencoder
-    from replearn_core.training import load, train
+    Recorded epochs lie far apart and the error falls by half between two of them, so between the last above `wanted` and the
+    first that is not, the run is trained on from the former: a continuation is the same run bit for bit.
+    """
+    kept = states_of(experiment, data, None, tell)
+    errors = {epoch: error(network_of(experiment, state), data.x_test) for epoch, state in kept.items() if epoch}
+    recorded = sorted(errors)
+    low = max((epoch for epoch in recorded if errors[epoch] > wanted), default=recorded[0])
+    high = min((epoch for epoch in recorded if epoch > low and errors[epoch] <= wanted), default=low)
+    while high - low > 1:
+        middle = (low + high) // 2
+        more = experiment.changed(epochs=middle - low, continues=(experiment.id, low))
+        kept[middle] = states_of(more, data, kept[low], silent)[middle]
+        errors[middle] = error(network_of(experiment, kept[middle]), data.x_test)
+        low, high = (middle, high) if errors[middle] > wanted else (low, middle)
+    when = min((low, high), key=lambda epoch: abs(np.log(errors[epoch]) - np.log(wanted)))
+    note(values, "equal", {"epoch": when})
+    return {"plain": network_of(experiment, kept[recorded[-1]]), "equal": network_of(experiment, kept[when])}
 
-    best, last, gap, when = None, None, np.inf, 0.0
+
+def states_of(experiment: Experiment, data, state: Any, tell: Tell) -> dict[int, Any]:
+    """Recorded whole epoch → state of a run, from `state` on where it continues another."""
+    from replearn_core.training import train
+
+    kept: dict[int, Any] = {}
+    last = experiment.epochs + (experiment.continues[1] if experiment.continues else 0)
     event: Any  # told apart by its kind
-    for event in train(experiment, data, device="cpu"):
+    for event in train(experiment, data, device="cpu", weights=state):
         if event.kind == "diverged":
             raise RuntimeError(f"{experiment.id} diverged: {event.term}")
         if event.kind == "progress" and event.state is not None:
-            tell(min(event.epoch / experiment.epochs, 1.0))
-            last = event.state
-            distance = abs(np.log(event.measures["squared_error"]) - np.log(wanted))
-            if event.epoch and distance < gap:
-                best, gap, when = event.state, distance, event.epoch
-        if event.kind == "progress" and event.epoch == experiment.epochs:
-            break
-    assert best is not None and last is not None
-    note(values, "equal", {"epoch": when})
-    networks = {}
-    for name, state in (("plain", last), ("equal", best)):
-        network = Autoencoder(experiment, torch.Generator())
-        load(network, state)
-        networks[name] = network.eval()
-    return networks
+            tell(min(event.epoch / last, 1.0))
+            kept[int(event.epoch)] = event.state
+            if event.epoch == last:
+                break
+    return kept
+
+
+def network_of(experiment: Experiment, state: Any) -> Any:
+    import torch
+
+    from replearn_core.networks import Autoencoder
+    from replearn_core.training import load
+
+    network = Autoencoder(experiment, torch.Generator())
+    load(network, state)
+    return network.eval()
 
 
 def slopes(network: Any, x: np.ndarray) -> np.ndarray:

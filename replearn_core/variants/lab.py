@@ -25,12 +25,6 @@ class Variants(Pictures):
         return preset(self.dataset, variant, **(shared | fields))
 
 
-def note(values: dict[str, list[float]], prefix: str, found: Mapping[str, float]) -> None:
-    """Add one seed's numbers: `<prefix>.<measure>`."""
-    for name, value in found.items():
-        values.setdefault(f"{prefix}.{name}", []).append(float(value))
-
-
 def rebuilt(network: Any, x: np.ndarray) -> np.ndarray:
     """g(f(x)) (N, *shape)."""
     return decoded(network, encoded(network, x))

@@ -18,12 +18,13 @@ from replearn_core.properties.study import (
     encoded,
     finding,
     finished,
+    note,
     part,
     signed_pictures,
     silent,
     trained_all,
 )
-from replearn_core.variants.lab import Variants, note
+from replearn_core.variants.lab import Variants
 
 ALIKE = 0.9  # |cosine| from which two atoms count as one feature
 SHOWN = 32

@@ -19,11 +19,12 @@ from replearn_core.properties.study import (
     finding,
     finished,
     interval,
+    note,
     part,
     silent,
     trained,
 )
-from replearn_core.variants.lab import Variants, note
+from replearn_core.variants.lab import Variants
 
 REPEATS = 10
 SHOWN = 8
@@ -44,7 +45,7 @@ def run_predicted(settings: Predicted, *, tell: Tell = silent) -> Study:
 
     values: `speedup` (processor time of inference over that of one pass, the best of 10 each, one thread, this machine); `code`
     (1 − Σ‖z* − f‖²/Σ‖z* − mean‖²: how much of z* is predicted); for pass and inference `.error` (squared, per image), `.l0`
-    (share of units above 0.1), `.probe` (accuracy with all labels).
+    (share of units above 0.1), `.probe` (accuracy with 1,000 labels).
     arrays: `clean`, `pass`, `inference` uint8 (8, H, W) of the first seed.
     """
     from replearn_core.datasets import load

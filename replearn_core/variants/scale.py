@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from replearn_core.properties.study import Study, Tell, finding, finished, interval, part, silent, trained
-from replearn_core.variants.lab import Variants, against, error, note
+from replearn_core.properties.study import Study, Tell, finding, finished, interval, note, part, silent, trained
+from replearn_core.variants.lab import Variants, against, error
 
 ANSWERS = 300  # single pictures behind a median
 FLOAT = 4  # bytes

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from replearn_core.datasets import Dataset
 from replearn_core.experiment import Experiment
-from replearn_core.properties.study import Study, Tell, as_pictures, finding, finished, interval, part, silent, trained
-from replearn_core.variants.lab import Variants, against, error, note, rebuilt
+from replearn_core.properties.study import Study, Tell, as_pictures, finding, finished, interval, note, part, silent, trained
+from replearn_core.variants.lab import Variants, against, error, rebuilt
 
 SHOWN = 8
 EARLY = 8  # one epoch in so many

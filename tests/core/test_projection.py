@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import distance_matrix
 
 from replearn_core import measures, projection
 from replearn_core.tasks import METRICS, CannotAnswer
@@ -40,6 +41,17 @@ def test_neighbours_do_not_depend_on_how_many_rows_are_held_at_once(monkeypatch)
     monkeypatch.setattr(projection, "ROWS", 7 * len(x))
     parts = projection.neighbours(x, 5)
     assert (whole[0] == parts[0]).all() and np.allclose(whole[1], parts[1])
+
+
+@pytest.mark.parametrize("itself", [False, True])
+def test_neighbours_within_tight_crowds_far_from_each_other_are_found_through_the_rounding_of_a_product(itself):
+    """Squared distances within a crowd are 1e-9 of the squared lengths: a float32 product cannot see them."""
+    step = np.random.default_rng(100).normal(size=(120, 6)).astype(np.float32)
+    x = 0.01 * step + np.repeat(np.float32([[0], [256]]), 60, axis=0)
+    apart = distance_matrix(x.astype(np.float64), x.astype(np.float64))
+    np.fill_diagonal(apart, 0 if itself else np.inf)
+    wanted = np.sort(apart, axis=1)[:, :5]
+    np.testing.assert_allclose(projection.neighbours(x, 5, itself=itself)[1], wanted, rtol=0.01)
 
 
 def test_queries_from_outside_find_the_nearest_of_the_known():

@@ -44,6 +44,24 @@ def test_the_phases_of_a_continuation_are_those_of_the_whole_run():
     assert phases(rest) == phases(whole)
 
 
+@given(st.sampled_from(list(STRATEGIES)), st.integers(1, 500), st.integers(0, 500), st.integers(1, 500))
+def test_a_plan_that_was_begun_stays_and_its_last_phase_takes_what_comes_on_top(strategy, epochs, stopped, further):
+    e = Experiment(dataset="digits", hidden=(8, 7), strategy=strategy, epochs=epochs)
+    begun, stopped = [phase.epochs for phase in phases(e)], min(stopped, epochs)
+    rest = e.changed(epochs=epochs - stopped + further, continues=("0" * 32, stopped))
+    found = phases(rest, begun)
+    assert [phase.epochs for phase in found] == [*begun[:-1], begun[-1] + further]
+    assert [(phase.name, phase.bottom, phase.top) for phase in found] == [
+        (phase.name, phase.bottom, phase.top) for phase in phases(e)
+    ]
+
+
+@pytest.mark.parametrize("begun", [(2, 4), (1, 1, 1, 3), (3, 3, 5), (-2, 2, 6), ()])
+def test_what_is_no_plan_of_this_strategy_and_these_epochs_makes_a_new_one(begun):
+    e = Experiment(dataset="digits", hidden=(8, 7), strategy="greedy_frozen", epochs=2, continues=("0" * 32, 6))
+    assert phases(e, begun) == greedy_frozen(3, 8)
+
+
 def test_frozen_patterns_name_the_parameters_that_must_not_move():
     phase = Phase("p", 1, frozen=("encoder.0.*", "*.bias"))
     assert [phase.trains(name) for name in ("encoder.0.weight", "encoder.1.bias", "encoder.1.weight")] == [False, False, True]

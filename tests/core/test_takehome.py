@@ -18,6 +18,10 @@ CONTRACTION, L1 = Term(name="contraction", weight=0.1), Term(name="l1", weight=0
 NOISE = Term(name="salt_and_pepper", weight=0.2)
 OTHERS = {
     "greedy": preset("digits", "deep").changed(strategy="greedy", **SMALL),
+    "greedy, a phase for each layer": preset("digits", "deep").changed(strategy="greedy_frozen", train_size=300, epochs=6),
+    "greedy and tied, of sigmoid features": preset("digits", "deep").changed(
+        strategy="greedy", activation="sigmoid", tied=True, train_size=300, epochs=6
+    ),
     "deep contraction": preset("digits", "deep").changed(penalties=(CONTRACTION,), **SMALL),
     "greedy contraction of a code without a closed form": Experiment(
         dataset="digits", hidden=(40,), code="k_sparse", code_size=20, strategy="greedy", penalties=(CONTRACTION,), **SMALL

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from replearn_core import catalog, datasets, evaluation, training
 from replearn_core.events import ENDS, as_record, from_record
 from replearn_core.experiment import INFERRED_CODES, Experiment, InvalidExperiment
+from replearn_core.networks import Autoencoder
 from replearn_core.presets import preset
-from replearn_core.strategies import Phase
+from replearn_core.properties.study import trained
+from replearn_core.strategies import Phase, phases
 from replearn_core.training import MOST_RECORDS, moments, train, work_of_record, work_of_step
 
 NO_RUN = "0" * 32
@@ -357,6 +360,20 @@ def test_continuing_without_weights_of_its_own_starts_afresh_at_the_named_epoch(
     assert (events[0].first_epoch, events[0].last_epoch, events[-1].epoch) == (4, 7, 7)
 
 
+@pytest.mark.parametrize(("strategy", "last"), [("greedy", "fine_tuning"), ("greedy_frozen", "layer_3")])
+def test_a_finished_layer_wise_run_goes_on_with_its_last_phase_as_if_that_had_been_longer(strategy, last, make_data):
+    data, first = make_data(), small(hidden=(8, 7), strategy=strategy, epochs=6)
+    end = run(first, data)[-1]
+    second = first.changed(continues=(first.id, 6), epochs=3)
+    events = run(second, data, weights=end.state)
+    assert [event.name for event in events if event.kind == "phase"] == [last]
+    plan = phases(first)
+    longer = run(first.changed(epochs=9), data, phases=(*plan[:-1], replace(plan[-1], epochs=plan[-1].epochs + 3)))
+    assert_same_state(events[-1].state, longer[-1].state)
+    rest = second.changed(continues=(second.id, 8), epochs=1)  # as a stop one epoch before the end is resumed
+    assert_same_state(run(rest, data, weights=states_of(events)[8])[-1].state, longer[-1].state)
+
+
 @pytest.mark.parametrize("code", INFERRED_CODES)
 def test_an_encoder_that_began_to_learn_in_a_continuation_resumes_with_steps_of_its_own(code, make_data):
     data, l1, predicts = make_data(), {"name": "l1", "weight": 0.5}, {"name": "prediction", "weight": 1.0}
@@ -477,7 +494,7 @@ def test_greedy_phases_train_exactly_what_they_say(strategy, tied, make_data):
         assert levels == {str(level)}
     assert ("fine_tuning" in begun) == (strategy == "greedy")
     if strategy == "greedy":
-        assert begun["fine_tuning"] == set(progress_of(events)[0].state)
+        assert begun["fine_tuning"] == {name for name in events[-1].state if not name.startswith("optimizer")}
 
 
 @pytest.mark.parametrize("code", ["predictive", "gaussian", "lista"])
@@ -492,6 +509,58 @@ def test_own_phases_replace_those_of_the_strategy(make_data):
     events = run(small(hidden=(8,)), make_data(), phases=plan)
     assert [(event.name, event.epoch) for event in events if event.kind == "phase"] == [("one", 0), ("two", 2)]
     assert events[0].phases == plan
+
+
+# ---- where the decoder begins ----
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_layer_that_trains_alone_rebuilds_its_level_better_than_the_mean_does(seed):
+    """ReLU outputs of its decoder that began around 0 would die: a third of the level's variance was then never rebuilt."""
+    data = datasets.load("digits")
+    e = small(hidden=(32, 16), code_size=8, strategy="greedy_frozen", epochs=24, batch_size=64, learning_rate=0.005, seed=seed)
+    network, x = trained(e, data), torch.from_numpy(data.x_test.copy()).flatten(1)
+    for level in (1, 2):
+        with torch.no_grad():
+            h = network.encode(x, 0, level)
+            again = network.decode(network.encode(h, level, level + 1), level, level + 1)
+        varies = h.var(dim=0, correction=0)
+        assert float((again - h).square().mean(dim=0).sum() / varies.sum()) < 0.85, level
+        assert float(varies[again.amax(dim=0) <= 0].sum() / varies.sum()) < 0.1, level
+
+
+def test_longer_layer_wise_training_rebuilds_better():
+    data = datasets.load("digits")
+    e = preset("digits", "deep").changed(hidden=(32, 16), code_size=8, strategy="greedy_frozen")
+    short, long = (list(train(e.changed(epochs=epochs), data))[-1].metrics["squared_error"] for epochs in (30, 90))
+    assert long < short
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("activation", catalog.ACTIVATIONS)
+def test_a_rebuilt_level_begins_at_its_mean(activation, tied):
+    network = Autoencoder(small(hidden=(9, 8), activation=activation, tied=tied), training.generator(0, "weights"))
+    mean = torch.linspace(0.05, 0.9, 8)
+    training.centre(network, mean, 2)
+    torch.testing.assert_close(network.decode(torch.zeros(3, 6), 2, 3), mean.expand(3, 8))
+    assert not network.decoder[1].bias.any()
+
+
+def test_a_rebuilt_map_of_a_convolution_begins_at_the_mean_of_its_channel():
+    network = Autoencoder(small(network="conv", hidden=(3, 4)), training.generator(0, "weights"))
+    mean = torch.linspace(0.05, 0.9, 3 * 4 * 4)
+    training.centre(network, mean, 1)
+    begun = network.decode(torch.zeros(1, 4 * 2 * 2), 1, 2).unflatten(1, (3, 16))[0]
+    torch.testing.assert_close(begun, mean.view(3, 16).mean(dim=1, keepdim=True).expand(3, 16))
+
+
+def test_a_decoder_that_is_trained_already_is_not_begun_again(make_data):
+    """A plan laid anew over more epochs may begin a layer's phase a second time."""
+    data, e = make_data(), small(hidden=(8,), strategy="greedy_frozen", epochs=4, learning_rate=0.01)
+    weights = {name: value for name, value in run(e, data)[-1].state.items() if not name.startswith("optimizer")}
+    further = run(e.changed(continues=(e.id, 4), epochs=4), data, weights=weights)
+    assert [event.name for event in further if event.kind == "phase"] == ["layer_2"]
+    assert torch.equal(progress_of(further)[0].state["decoder.1.bias"], weights["decoder.1.bias"])
 
 
 # ---- which moments are recorded ----

@@ -9,9 +9,10 @@ import torch
 from replearn_core import studies
 from replearn_core.comparisons import deep
 from replearn_core.comparisons.borders import STRENGTHS, first_gradients
-from replearn_core.comparisons.pretraining import NAMES, SWEPT, Pretraining, border, moments_of, run_pretraining
+from replearn_core.comparisons.pretraining import NAMES, SWEPT, Pretraining, apart, border, moments_of, run_pretraining
 from replearn_core.experiment import InvalidExperiment
 from replearn_core.properties import read_answer
+from replearn_core.properties.study import interval
 from replearn_core.tasks import CannotAnswer
 
 SMALL = {"depth": 2, "width": 8, "pretrain_epochs": 1, "updates": 40, "labels": 30, "train_size": 200}
@@ -238,3 +239,20 @@ def test_a_loss_beyond_all_bounds_becomes_a_hint_to_lower_the_learning_rate():
     with pytest.raises(CannotAnswer) as caught, deep.divergence_told(settings_of()):
         raise FloatingPointError("whole, seed 3")
     assert caught.value.problem.key == "problem.comparison_diverged"
+
+
+# ---- how far apart seeds end ----
+
+
+def test_an_interval_of_the_mean_distance_of_seeds_holds_the_truth_about_as_often_as_it_says():
+    random = np.random.default_rng(100)
+    drawn = [apart(random.normal(size=(5, 3))) for _ in range(600)]
+    truth = 4 / np.sqrt(np.pi)  # mean distance of two standard normal points in three dimensions
+    assert np.mean(drawn) == pytest.approx(truth, rel=0.02)
+    assert np.mean([found.low <= truth <= found.high for found in map(interval, drawn)]) > 0.85
+
+
+def test_the_mean_of_what_seeds_are_apart_is_their_mean_distance():
+    rows = np.random.default_rng(101).normal(size=(7, 4))
+    pairs = [np.linalg.norm(a - b) for place, a in enumerate(rows) for b in rows[:place]]
+    assert apart(rows).mean() == pytest.approx(np.mean(pairs))

@@ -31,7 +31,6 @@ ROTATION = np.array([[2, 2, 1], [-2, 1, 2], [1, -2, 2]]) / 3  # no axis stays an
         ("continuity", ("x", "codes", "k")),
         ("regions_of_hyperplanes", ("n", "d")),
         ("jacobian_spectrum", ("encode", "x")),
-        ("sensitivity", ("encode", "x")),
     ],
 )
 def test_a_measure_is_called_by_its_name_with_these_arguments_first(name, arguments):
@@ -81,9 +80,8 @@ def test_three_lines_make_seven_regions():
     assert measures.regions_of_hyperplanes(3, 2) == 7
 
 
-def test_a_linear_map_has_its_own_singular_values_and_its_scale_as_sensitivity():
+def test_a_linear_map_has_its_own_singular_values():
     stretch = torch.diag(torch.tensor([3.0, 2.0, 1.0]))
     x = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
     spectrum = np.asarray(measures.jacobian_spectrum(lambda rows: rows @ stretch, x))
     np.testing.assert_allclose(np.atleast_2d(spectrum), np.broadcast_to([3, 2, 1], np.atleast_2d(spectrum).shape), rtol=1e-5)
-    assert measures.sensitivity(lambda rows: 2 * rows, x, 0.1, 2, 0) == pytest.approx(2, rel=1e-4)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from replearn_core import measures
 from replearn_core.datasets import load
-from replearn_core.experiment import Experiment
-from replearn_core.properties import atoms, disentangled, distributed, field, hierarchical, manifold, smooth, sparse
+from replearn_core.experiment import Experiment, InvalidExperiment
+from replearn_core.own.refusal import Refused
+from replearn_core.properties import atoms, disentangled, distributed, field, hierarchical, manifold, smooth, sparse, useful
 from replearn_core.properties import scorecard as card
 from replearn_core.properties.dimension import untrained
 from replearn_core.properties.study import trained
@@ -230,8 +231,10 @@ def test_a_code_blind_to_the_change_has_no_sensitivity():
 
 
 def test_equal_codes_give_no_distance_to_compare_with():
-    with pytest.raises(ValueError, match="all 9 codes are equal"):
+    with pytest.raises(ValueError, match="none of 2000 pairs of 9 codes differs"):
         smooth.typical_distance(np.ones((9, 2)))
+    with pytest.raises(ValueError, match="1 codes make no pair"):
+        smooth.typical_distance(np.ones((1, 2)))
 
 
 # ---- hierarchical ----
@@ -296,6 +299,21 @@ def test_a_tree_joins_the_nearest_classes_first():
     codes = np.array([[0.0, 0], [0.1, 0], [5, 5]])[labels]
     trees = hierarchical.class_trees([codes], labels)
     assert set(trees["tree"][0, 0, :2]) == {0, 1} and trees["tree"][0, -1, 2] == 1
+    assert trees["tree.classes"].tolist() == [0, 1, 2]
+
+
+def test_held_out_pictures_of_one_class_are_refused_before_anything_is_trained(monkeypatch):
+    whole = load("digits", 200)
+    monkeypatch.setattr("replearn_core.datasets.load", lambda *_: replace(whole, y_test=np.zeros_like(whole.y_test)))
+    with pytest.raises(Refused, match="own_study_held"):
+        hierarchical.run_hierarchical(hierarchical.Hierarchical(train_size=200), tell=pytest.fail)
+
+
+def test_a_class_that_is_not_held_out_leaves_the_other_leaves_their_names_and_one_class_is_no_tree():
+    codes = np.random.default_rng(100).normal(size=(30, 2))
+    assert hierarchical.class_trees([codes], np.repeat([0, 3, 7], 10))["tree.classes"].tolist() == [0, 3, 7]
+    with pytest.raises(ValueError, match="all 30 labels are 4"):
+        hierarchical.class_trees([codes], np.full(30, 4))
 
 
 @pytest.mark.parametrize("level", [1, 2])
@@ -362,9 +380,13 @@ def test_keeping_all_units_is_the_whole_reconstruction(study):
     data = load("digits", 400)
     network = trained(sparse.experiment_of(done.settings, "plain", 0), data)
     codes = sparse.encoded(network, data.x_test)
-    errors, pictures = sparse.keep_strongest(network, codes, data.x_test)
+    mean = sparse.encoded(network, data.x_train).mean(axis=0)
+    errors, pictures = sparse.keep_strongest(network, codes, data.x_test, mean)
     assert errors[-1] == pytest.approx(measures.reconstruction_error(data.x_test, sparse.decoded(network, codes)), rel=1e-5)
     assert pictures.shape == (8, 10, 8, 8)
+    one = sparse.keep_strongest(network, codes[:8], data.x_test[:8], mean)[0]  # held-out codes say nothing of where units rest
+    each = [sparse.keep_strongest(network, codes[row : row + 1], data.x_test[row : row + 1], mean)[0] for row in range(8)]
+    np.testing.assert_allclose(one, np.mean(each, axis=0), rtol=1e-5)
 
 
 def test_a_studys_error_is_that_of_all_units_however_many_are_kept(study, monkeypatch):
@@ -506,6 +528,15 @@ def test_cosines_of_known_arrows():
     np.testing.assert_allclose(field.cosines(a, b), [1, 0, 0, -1])
 
 
+# ---- few labels ----
+
+
+def test_no_study_says_30_labels_a_class_of_a_class_that_has_fewer():
+    with pytest.raises(InvalidExperiment):
+        useful.FewLabels.from_values({"train_size": 349})
+    assert np.bincount(load("digits", 350).y_train).min() >= useful.LABELS[-1] > np.bincount(load("digits", 250).y_train).min()
+
+
 # ---- scorecard ----
 
 
@@ -554,10 +585,30 @@ def test_a_collapsed_code_is_no_error(carded):
     assert numbers["distributed"] == 1 and "smooth" not in numbers and numbers["labels"] < 0.2
 
 
+def test_held_out_pictures_of_which_no_drawn_pair_differs_are_no_error(carded, monkeypatch):
+    network, data = carded
+    monkeypatch.setattr(smooth, "PAIRS", 1)
+    alike = np.repeat(data.x_test[:1], 30, axis=0)
+    alike[7] = data.x_test[1]
+    numbers = card.measure_run(network, replace(data, x_test=alike, y_test=data.y_test[:30]))
+    assert "smooth" not in numbers and "manifold" in numbers
+
+
 def test_too_few_labels_leave_the_probe_out(carded):
     network, data = carded
     few = replace(data, x_train=data.x_train[:30], y_train=data.y_train[:30])
     assert "labels" not in card.measure_run(network, few)
+
+
+def test_pixels_are_read_from_the_same_labelled_samples_as_the_code_though_a_class_has_none(carded, monkeypatch):
+    network, data = carded
+    monkeypatch.setattr(card, "SCORED", 250)
+    without = replace(data, y_train=np.where(data.y_train == 4, 9, data.y_train))
+    numbers = card.measure_run(network, without)
+    pixels, y = (x.reshape(len(x), -1) for x in (data.x_train[:250], data.x_test)), without.y_train[:250]
+    train, test = pixels
+    wanted = measures.few_label_probe(train, y, test, data.y_test, card.FEW, range(card.DRAWS), standardise=False).mean()
+    assert numbers["labels.reference"] == pytest.approx(wanted) and "labels" in numbers
 
 
 def test_a_single_class_leaves_the_probe_out(carded):

@@ -31,6 +31,24 @@ def test_an_interval_is_students():
     assert shared.interval(values) == pytest.approx((np.mean(values), low, high, 5))
 
 
+def test_an_accuracys_interval_ends_at_100_percent_and_an_errors_at_0_in_a_study_and_in_an_answer_kept_before():
+    values = {
+        "a.accuracy": (0.994, 0.985, 0.968, 0.965, 0.868),
+        "a.error": (9.0, 0.1, 0.1, 0.1, 0.1),
+        "a.effect": (9.0, 0, 0, 0, 0),
+    }
+    study = shared.finished("x", shared.Settings(), values, {}, [shared.finding("x", shared.interval([1, 2]))], ())
+    wide = {name: shared.interval(one) for name, one in values.items()}
+    assert wide["a.accuracy"].high > 1 and wide["a.error"].low < 0
+    told = study.answer()[0][shared.CARRIED].tobytes()
+    kept = json.dumps(json.loads(told) | {"summary": {name: list(one) for name, one in wide.items()}}).encode()
+    again = shared.read_answer({shared.CARRIED: np.frombuffer(kept, np.uint8)})["summary"]
+    for found in (study.summary, {name: shared.Interval(*one) for name, one in again.items()}):
+        assert found["a.accuracy"] == wide["a.accuracy"]._replace(high=1.0)
+        assert found["a.error"] == wide["a.error"]._replace(low=0.0)
+        assert found["a.effect"] == wide["a.effect"]
+
+
 def test_equal_values_have_an_interval_of_no_width():
     assert shared.interval([2.0] * 5)[:3] == (2.0, 2.0, 2.0)
 
@@ -108,13 +126,14 @@ def test_importing_the_package_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_a_study_has_a_finite_number_for_each_seed(study, name):
+def test_a_study_has_a_finite_number_for_each_seed_that_its_measure_can_be(study, name):
     done = study(name)
     assert done.name == name and done.seeds == (0, 1, 2, 3, 4)
     for measure, values in done.values.items():
         assert len(values) == 5 and np.isfinite(values).all(), measure
         low, high = done.summary[measure].low, done.summary[measure].high
-        assert low <= np.mean(values) <= high
+        least, most = shared.possible(measure)
+        assert low <= np.mean(values) <= high and least <= min(values) and max(values) <= most, measure
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -215,6 +215,19 @@ def test_the_plain_network_of_equal_use_is_one_of_its_own_epochs(study):
     assert (gap <= last + 1e-4).all()
 
 
+def test_the_plain_network_of_equal_use_is_that_of_the_nearest_epoch_recorded_or_not():
+    settings = contracted.Contracted(epochs=30, train_size=200)
+    data, experiment = load("digits", 200), contracted.experiment_of(settings, 100, 0.0)
+    wanted_epoch = 15  # between two that are recorded
+    near = {epoch: trained(experiment.changed(epochs=epoch), data) for epoch in (14, 15, 16)}
+    errors = {epoch: lab.error(network, data.x_test) for epoch, network in near.items()}
+    values = {}
+    found = contracted.moments_of(experiment, data, errors[wanted_epoch] * 1.001, values, lambda *_: None)
+    assert values["equal.epoch"] == [wanted_epoch] and errors[14] > errors[15] > errors[16]
+    assert lab.error(found["equal"], data.x_test) == errors[wanted_epoch]
+    assert lab.error(found["plain"], data.x_test) < errors[16]
+
+
 def test_the_shallow_network_has_as_many_parameters_as_the_deep_one(study):
     done = study("stacked")
     deep, shallow = (np.mean(done.values[f"{name}.parameters"]) for name in ("deep", "shallow"))
