@@ -32,7 +32,7 @@ with st.container(key="home"):
         st.markdown(f"**{t('home.ways')}**")
         with st.container(key="home_six"):
             for name in draft.LECTURE:
-                label = f"**{t(f'variant.{name}.name')}**　{t(f'variant.{name}.card')}"
+                label = f"**{t(f'variant.{name}.name')}**\u2003{t(f'variant.{name}.card')}"
                 st.page_link(LAB, label=label, query_params={"variant": name})
 
 # ---- the field as a map: every part of the lecture is a page ----

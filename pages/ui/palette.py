@@ -131,6 +131,19 @@ def reaching(colour: str, surfaces: Sequence[str], ratio: float, *, lighter: boo
     raise ValueError(f"{colour} cannot reach {ratio}:1 on {', '.join(surfaces)}; choose surfaces of one lightness")
 
 
+def magnitude(share: float) -> str:
+    """The colour of a magnitude between 0 and 1, as a scale of even stops has it."""
+    place = min(max(share, 0.0), 1.0) * (len(MAGNITUDE) - 1)
+    low = min(int(place), len(MAGNITUDE) - 2)
+    ends = zip(_parts(MAGNITUDE[low]), _parts(MAGNITUDE[low + 1]), strict=True)
+    return _hex([round(a + (place - low) * (b - a)) for a, b in ends])
+
+
+def readable(surface: str) -> str:
+    """White or near-black, whichever can be read better on a surface; at least 4.5 on any."""
+    return max(("#FFFFFF", "#05070A"), key=lambda ink: contrast(ink, surface))
+
+
 def faded(colour: str, opacity: float) -> str:
     """`colour` as `rgba()` with an opacity of 0 to 1."""
     red, green, blue = _parts(colour)

@@ -1,16 +1,18 @@
 """What our plotly figures share: a frame in the theme's colours, marked lines, how numbers are written. Used by `charts.py`."""
 
 import math
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-from pages.ui import palette
+from pages.ui import palette, powers
 
 Traces = list[dict[str, Any]]
 Ends = tuple[float, float, float]
 HEIGHT = 300  # CSS px
+WIDEST = 46  # of a title on a phone, in halves of a Chinese character
 NOTHING = 1e-12  # as text.NOTHING, which knows streamlit
 
 
@@ -71,11 +73,11 @@ def finite(value: float | None) -> float | None:
 
 
 def three(value: float) -> str:
-    """Three significant digits, as everywhere in this app, with a true minus; no exponent where a person would write none."""
+    """Three significant digits, as everywhere in this app, with a true minus; a power of ten where zeros would hide it."""
     if abs(value) < NOTHING or not math.isfinite(value):
         return "0" if abs(value) < NOTHING else "–"
     small = abs(value) < 0.001
-    shown = f"{value:.0f}" if abs(value) >= 1_000 else f"{value:.1e}" if small else f"{value:#.3g}".rstrip(".")
+    shown = f"{value:,.0f}" if abs(value) >= 1_000 else powers.written(value, 2) if small else f"{value:#.3g}".rstrip(".")
     return shown.replace("-", "−")
 
 
@@ -102,7 +104,7 @@ def seeds_row(place: int, values: Sequence[float], found: Ends, ink: str, symbol
     mean, low, high = found
     bar = {"type": "data", "symmetric": False, "array": [high - mean], "arrayminus": [mean - low]}
     shared = {"type": "scatter", "mode": "markers", "showlegend": False}
-    rings = {"color": palette.faded(ink, 0.65), "size": 6, "symbol": "circle-open"}
+    rings = {"color": ink, "size": 6, "symbol": "circle-open"}  # faded ones fall below the contrast that marks need
     seeds = {"x": list(values), "y": [place + 0.22] * len(values), "marker": rings, "hovertemplate": "%{x:.3g}<extra></extra>"}
     middle = {"x": [mean], "y": [place - 0.1], "marker": {"color": ink, "size": 10, "symbol": symbol}}
     error = {"error_x": bar | {"color": ink, "thickness": 2, "width": 5}, "hovertemplate": f"{plain(hover)}<extra></extra>"}
@@ -120,6 +122,24 @@ def rows_axis(labels: Sequence[str], dark: bool) -> dict[str, Any]:
     }
 
 
+def under(title: str, dark: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(note, margin) of a horizontal axis with long labels at its left: the title ends where the axis does, in as many lines as a
+    phone needs, since plotly centres its own below the axis and cuts off what has no room there."""
+    lines = [""]
+    for word in re.split(r"(?<=[ ，：；（])|(?=（)", title):
+        if lines[-1] and _breadth(lines[-1] + word) > WIDEST:
+            lines.append("")
+        lines[-1] += word
+    place = {"x": 1, "xref": "paper", "xanchor": "right", "y": 0, "yref": "paper", "yanchor": "top", "yshift": -22}
+    words = {"text": "<br>".join(plain(line.strip()) for line in lines), "align": "right", "showarrow": False}
+    return place | words | {"font": {"size": 13, "color": palette.theme(dark).muted}}, {"b": 28 + 17 * len(lines)}
+
+
+def _breadth(words: str) -> int:
+    """Halves of a Chinese character."""
+    return sum(2 if letter >= "\u2e80" else 1 for letter in words)
+
+
 def band(x: Sequence[float], low: Sequence[float], high: Sequence[float], ink: str, group: str) -> Traces:
     """What lies between two curves, as a breath of their colour; nothing of a single place."""
     if len(x) < 2:
@@ -133,6 +153,19 @@ def level(y: float, dark: bool) -> dict[str, Any]:
     """A dotted line across the chart."""
     line = {"color": palette.theme(dark).muted, "dash": "dot", "width": 1.5}
     return {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y, "line": line}
+
+
+def level_note(y: float, words: str, dark: bool, end: Literal["left", "right"] = "right") -> list[dict[str, Any]]:
+    """What a line of `level` is, above one of its ends."""
+    place = {"x": int(end == "right"), "xref": "paper", "xanchor": end, "y": y, "yanchor": "bottom", "showarrow": False}
+    return [place | {"text": words, "font": {"size": 12, "color": palette.theme(dark).muted}}] if words else []
+
+
+def powers_only(values: Sequence[float]) -> dict[str, Any]:
+    """For a log axis over these: beyond a decade and a half only powers of ten have labels, since plotly writes what
+    lies between as a bare 2 and 5."""
+    there = [value for value in values if math.isfinite(value) and value > 0]
+    return {"dtick": 1} if there and max(there) > 30 * min(there) else {}
 
 
 def mark(x: float, words: str, dark: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

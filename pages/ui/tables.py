@@ -8,11 +8,13 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui import powers
 from pages.ui.text import later, t
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet reads a formula from
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?", re.IGNORECASE)
-_WRITTEN = re.compile(r"[−-]?\d{1,3}(,\d{3})*(\.\d+)?(e[−+-]?\d+)?", re.IGNORECASE)  # as `text.number` writes it
+_WRITTEN = re.compile(r"[−-]?\d{1,3}(,\d{3})*(\.\d+)?(e[−+-]?\d+)?( × 10[" + powers.DIGITS + "]+)?", re.IGNORECASE)
+"""As `text.number` writes it."""
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -80,5 +82,5 @@ def escaped(cell: Any) -> str:
         return "" if cell is None else repr(cell)
     text = str(cell)
     if _WRITTEN.fullmatch(text):
-        text = text.replace(",", "").replace("−", "-")
+        text = powers.for_machines(text).replace(",", "").replace("−", "-")
     return "'" + text if text.lstrip(" ").startswith(FORMULA) and not _NUMBER.fullmatch(text) else text

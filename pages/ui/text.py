@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from pages.ui import session
+from pages.ui import powers, session
 from replearn_core import catalog
 from replearn_core.experiment import Problem
 
@@ -27,7 +27,8 @@ T = TypeVar("T")
 _CJK = "\u3400-\u9fff"
 _LATIN = r"A-Za-z0-9{}%$`+±"
 _FULL = "\u3000-\u303f\uff00-\uffef"  # full-width punctuation
-_NEEDLESS = re.compile(rf"(?<=[{_CJK}{_FULL}]){THIN}(?=[{_CJK}{_FULL}])")  # where a Chinese word came into a placeholder's place
+_PERCENT = re.compile(r"(?<=[\d}]) (?=%)")  # where a Chinese line would end between a number and its %
+_NEEDLESS = re.compile(rf"(?<=[{_CJK}{_FULL}])[ {THIN}](?=[{_CJK}{_FULL}])")  # where Chinese words took a placeholder's place
 _MATH_OR_CODE = re.compile(r"(```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$)", re.DOTALL)
 
 
@@ -99,15 +100,22 @@ def said(lang: str, key: str, /, **numbers: Any) -> str:
         return sentence
 
 
+def sentences(*parts: str) -> str:
+    """One after another. A Chinese full stop brings its own room; after any other end comes a space."""
+    spaced_out = [part if re.search(f"[{_FULL}]$", part) else f"{part} " for part in parts[:-1]]
+    return "".join((*spaced_out, *parts[-1:]))
+
+
 def has(key: str) -> bool:
     return key in catalogue("en")
 
 
 @lru_cache
 def catalogue(lang: str) -> Mapping[str, str]:
-    """Dotted key → sentence, thin spaces put in between Chinese and Latin."""
+    """Dotted key → sentence, spaces put in and held as `spaced` does."""
     with (folder(lang) / "i18n" / f"{lang}.toml").open("rb") as file:
-        return {key: spaced(sentence) for key, sentence in _flat(tomllib.load(file))}
+        written = {key: spaced(sentence) for key, sentence in _flat(tomllib.load(file))}
+    return {key: _PERCENT.sub("\u00a0", sentence) for key, sentence in written.items()} if lang == "zh-TW" else written
 
 
 def _flat(table: Mapping[str, Any], prefix: str = ""):
@@ -119,9 +127,11 @@ def _flat(table: Mapping[str, Any], prefix: str = ""):
 
 
 def spaced(sentence: str) -> str:
-    """A thin space where Chinese meets Latin, a number or a formula; the insides of formulas and code stay as they are."""
-    parts = _MATH_OR_CODE.split(sentence)
+    """A thin space where Chinese meets Latin, a number or a formula, and one before % at which no Chinese line ends; the insides
+    of formulas and code stay as they are."""
+    parts, chinese = _MATH_OR_CODE.split(sentence), re.search(f"[{_CJK}]", sentence)
     for i in range(0, len(parts), 2):
+        parts[i] = _PERCENT.sub("\u00a0", parts[i]) if chinese else parts[i]
         parts[i] = re.sub(rf"(?<=[{_CJK}])(?=[{_LATIN}])|(?<=[{_LATIN}])(?=[{_CJK}])", THIN, parts[i])
     for i in range(1, len(parts), 2):
         before = THIN if re.search(rf"[{_CJK}]$", parts[i - 1]) else ""
@@ -138,13 +148,13 @@ def number(value: float) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, int):
-        return f"{value:,}" if abs(value) < 10**15 else f"{value:.2e}"
+        return f"{value:,}" if abs(value) < 10**15 else powers.written(value, 3)
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "NaN")
     if abs(value) < NOTHING:
         return "0"
     if not 1e-4 <= abs(value) < 1e6:
-        return f"{value:.2e}".replace("-", "−")
+        return powers.written(value, 3)
     digits = 2 - math.floor(math.log10(abs(value)))
     rounded = f"{round(value, digits):,.{max(0, digits)}f}"
     return (rounded.rstrip("0").rstrip(".") if "." in rounded else rounded).replace("-", "−")

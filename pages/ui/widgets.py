@@ -95,7 +95,7 @@ def choice(
     if _hidden(field):
         return
     put(field, value)
-    help_text = _help(field, " ".join(filter(None, (t(f"knob.{field}.help"), idea)))) if label else None
+    help_text = _help(field, text.sentences(*filter(None, (t(f"knob.{field}.help"), idea)))) if label else None
     labels = {name: label_of(name) for name in names}
     st.selectbox(
         title_of(field),

@@ -82,8 +82,12 @@ def test_a_result_that_is_there_already_stays_covered_until_the_guess_and_what_t
     expect(chart).to_be_hidden()
     page.locator(".st-key-guide [data-testid=stRadioOption]").first.click()
     page.locator(".st-key-guide_go button").click()
+    expect(page.locator(".st-key-guide_open button")).to_be_visible()
+    expect(chart).to_be_hidden()  # it also shows how the second step comes out,
+    expect(answer).to_be_hidden()  # and this says it
+    page.locator(".st-key-guide_open button").click()
     expect(chart).to_be_visible()
-    expect(answer).to_be_hidden()  # it also says how the second step comes out
+    expect(answer).to_be_hidden()
     page.locator(".st-key-guide_next a:visible").click()
     second = lessons("en")["causes"].steps[1]
     expect(page.locator(".st-key-guide").get_by_role("heading", name=second.title)).to_be_visible()

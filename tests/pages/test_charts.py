@@ -215,12 +215,19 @@ def test_every_figure_wears_the_theme_and_the_font_of_the_app(dark):
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        *((0, "0"), (12.345, "12.3"), (0.5, "0.500"), (123.4, "123"), (4321.0, "4321"), (-4321.0, "−4321"), (-0.5, "−0.500")),
-        *((1e-5, "1.0e−05"), (-1e-5, "−1.0e−05"), (3.57e-17, "0"), (-3.57e-17, "0"), (float("nan"), "–")),
+        *((0, "0"), (12.345, "12.3"), (0.5, "0.500"), (123.4, "123"), (4321.0, "4,321"), (-4321.0, "−4,321"), (-0.5, "−0.500")),
+        *((1e-5, "1.0 × 10⁻⁵"), (-1e-5, "−1.0 × 10⁻⁵"), (3.57e-17, "0"), (-3.57e-17, "0"), (float("nan"), "–")),
     ],
 )
 def test_numbers_have_three_significant_digits(value, text):
     assert plot.three(value) == text
+
+
+def test_a_long_title_below_long_labels_is_set_in_lines_that_a_phone_has_room_for():
+    note, margin = plot.under("MIG: 0 no factor has a unit of its own, 1 every factor has one", dark=False)
+    lines = note["text"].split("<br>")
+    assert len(lines) == 2 and all(len(line) <= plot.WIDEST for line in lines)
+    assert margin["b"] > plot.under("AUC", dark=False)[1]["b"]
 
 
 def test_a_figure_that_many_draw_hands_out_the_same_values_each_time():

@@ -40,7 +40,7 @@ def test_every_claim_stands_there_in_the_lectures_order_with_its_sentence(lang):
     heads = [line.split("**")[1] for line in shown(app) if re.match(r"\*\*C\d+\*\*", line)]
     assert heads == [f"C{number}" for number in range(1, 27)]
     for claim in heads:
-        assert f"**{claim}**　{text.said(lang, f'claim.{claim}.sentence')}" in shown(app)
+        assert f"**{claim}**\u2003{text.said(lang, f'claim.{claim}.sentence')}" in shown(app)
     assert not [line for line in shown(app) if "evidence." in line or "claim." in line]
 
 

@@ -345,6 +345,15 @@ def test_what_a_later_step_asks_is_out_of_sight_until_that_ones_guess(lesson_id,
     assert hidden not in styles(app.run())
 
 
+def test_a_chart_that_answers_the_next_step_too_stays_covered_until_then_or_until_it_is_asked_for():
+    app, words = at("borrow", 1), text.said("en", "guide.held_back", n=2)
+    app.radio(key="lessons.guess.borrow.1").set_value("higher")
+    app.button(key="guide_go").click().run()
+    assert words in styles(app)
+    app.button(key="guide_open").click().run()
+    assert words not in styles(app) and not [one for one in app.button if one.key == "guide_open"]
+
+
 def test_a_step_that_points_at_a_folded_knob_of_the_lab_points_at_the_fold_too():
     step = replace(lessons("en")["squeeze"].steps[0], highlight=("activation",))
     folded, open_one = (" ".join(cover.pointed(step, name)) for name in ("activation", "code_size"))

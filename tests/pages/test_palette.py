@@ -39,6 +39,12 @@ def seen_distance(one, other, matrix):
     return sum((a - b) ** 2 for a, b in zip(oklab(rows[0]), oklab(rows[1]))) ** 0.5
 
 
+@pytest.mark.parametrize("share", [0, 0.3, 0.45, 0.5, 0.55, 0.62, 0.7, 0.8, 1])
+def test_a_number_can_be_read_on_every_shade_of_the_magnitude_scale(share):
+    shade = palette.magnitude(share)
+    assert palette.contrast(palette.readable(shade), shade) >= 4.5
+
+
 def test_contrast_agrees_with_wcag_on_its_two_ends():
     assert palette.contrast("#000000", "#FFFFFF") == pytest.approx(21.0)
     assert palette.contrast("#777777", "#777777") == pytest.approx(1.0)

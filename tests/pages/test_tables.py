@@ -31,7 +31,16 @@ def test_text_that_a_spreadsheet_would_take_for_a_formula_gets_an_apostrophe(cel
 
 @pytest.mark.parametrize(
     ("cell", "kept"),
-    [(-0.25, "-0.25"), (5, "5"), (True, "True"), (None, ""), ("-1.5", "-1.5"), ("−1,230", "-1230"), ("2.50e−07", "2.50e-07")],
+    [
+        (-0.25, "-0.25"),
+        (5, "5"),
+        (True, "True"),
+        (None, ""),
+        ("-1.5", "-1.5"),
+        ("−1,230", "-1230"),
+        ("2.50e−07", "2.50e-07"),
+        ("−2.50 × 10⁻⁷", "-2.50e-7"),
+    ],
 )
 def test_numbers_stay_numbers_also_those_that_were_written_for_reading(cell, kept):
     assert tables.escaped(cell) == kept

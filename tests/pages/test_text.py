@@ -113,10 +113,19 @@ def test_a_thin_space_stands_between_chinese_and_latin_but_not_inside_formulas_o
     assert text.spaced("大小$K$，`a中b`") == "大小\u2009$K$，`a中b`"
 
 
+def test_no_chinese_line_ends_between_a_number_and_its_percent_sign():
+    assert text.spaced("準確率 95 %，共 {n} %") == "準確率 95\u00a0%，共 {n}\u00a0%" and text.spaced("95 % right") == "95 % right"
+
+
+def test_sentences_stand_apart_where_their_ends_bring_no_room_of_their_own():
+    assert text.sentences("第一句。", "第二句。") == "第一句。第二句。"
+    assert text.sentences("One.", "Two.", "Three.") == "One. Two. Three." and text.sentences() == ""
+
+
 def test_a_chinese_word_in_the_place_of_a_number_has_no_space_round_it():
     words = {"rate": 5, "noticed": 99, "family": "甲"}
     chinese, latin = (text.said("zh-TW", "malware.says.unknown_real", score=one, **words) for one in ("距離", "AE"))
-    assert "，距離發現了 99 %" in chinese and "，AE\u2009發現了" in latin and "「甲」" in latin
+    assert "，距離發現了 99\u00a0%" in chinese and "，AE\u2009發現了" in latin and "「甲」" in latin
 
 
 @pytest.mark.parametrize(
@@ -129,8 +138,8 @@ def test_a_chinese_word_in_the_place_of_a_number_has_no_space_round_it():
         (-0.5, "−0.5"),
         (0.0, "0"),
         (99.96, "100"),
-        (2.5e-7, "2.50e−07"),
-        (-2.5e-7, "−2.50e−07"),
+        (2.5e-7, "2.50 × 10⁻⁷"),
+        (-2.5e-7, "−2.50 × 10⁻⁷"),
         (3.57e-17, "0"),
         (-3.57e-17, "0"),
         (math.nan, "NaN"),

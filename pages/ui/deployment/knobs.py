@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from pages.ui import questions, text
+from pages.ui import powers, questions, text
 from pages.ui.deployment import state
 from pages.ui.latent import asking, knobs
 from pages.ui.teaching import locks
@@ -14,21 +14,26 @@ from replearn_core.engine import RunView
 RUN = "deployment.run"  # the widget that chooses the run
 
 
+def measure(view: RunView, key: str) -> None:
+    """The button that measures, or does so once more."""
+    task, standing, _ = state.question(view)
+    st.button(
+        t("deployment.again" if standing.state == "finished" else "deployment.measure"),
+        key=key,
+        type="primary",
+        icon=":material/timer:",
+        disabled=task is None or standing.live,
+        on_click=state.once_more if standing.state == "finished" else questions.press,
+        args=(task,),
+    )
+
+
 def turn(view: RunView) -> None:
     for problem in state.ADDRESS.problems:
         st.text(text.problem(problem))
     with st.container(key="deployment_knobs"):
         _run(view)
-        task, standing, _ = state.question(view)
-        st.button(
-            t("deployment.again" if standing.state == "finished" else "deployment.measure"),
-            key="deployment_measure",
-            type="primary",
-            icon=":material/timer:",
-            disabled=task is None or standing.live,
-            on_click=state.once_more if standing.state == "finished" else questions.press,
-            args=(task,),
-        )
+        measure(view, "deployment_measure")
         st.markdown(f"**{t('deployment.forms')}**")
         state.ADDRESS.slider("pruned")
         state.ADDRESS.slider("energy", format="%.3f")
@@ -51,7 +56,7 @@ def shown(name: str, value: float) -> str:
 
 def power_of_ten(value: float) -> str:
     """`10⁸`."""
-    return "10" + str(round(math.log10(value))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return powers.of_ten(round(math.log10(value)))
 
 
 def small(value: float) -> str:

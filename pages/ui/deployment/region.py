@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import drawing, errors, fragments, questions, tables, text
-from pages.ui.deployment import charts, menu, package, state
+from pages.ui.deployment import charts, knobs, menu, package, state
 from pages.ui.deployment.knobs import small
 from pages.ui.plot import three
 from pages.ui.text import duration, t
@@ -32,6 +32,7 @@ def show(view: RunView) -> None:
     else:
         with st.container(border=True, key="deployment_invite"):
             st.markdown(t("deployment.invite"))
+            knobs.measure(view, "deployment_measure_here")
     with errors.contained("deployment.menu"):
         menu.show()
     with errors.contained("deployment.bill"):
@@ -152,7 +153,7 @@ def _product(models: list[Model]) -> None:
     chart = charts.product(models, terms, state.term("revenue"), changes, state.is_dark())
     drawing.draw(chart, "deployment_product", verdict)
     said = [t("deployment.change", at=money(at), before=name_of(before), after=name_of(after)) for at, before, after in changes]
-    st.caption(" ".join(said) if said else t("deployment.no_change", richest=name_of(richest)))
+    st.caption(text.sentences(*said) if said else t("deployment.no_change", richest=name_of(richest)))
     st.caption(t("deployment.late"))
 
 
@@ -210,7 +211,7 @@ def _against_scratch() -> None:
         {
             t("deployment.column.strategy"): [t(f"transfer.strategy.{name}") for name in rows],
             t("deployment.column.epochs"): [never if one is None else three(one) for one in epochs],
-            t("deployment.bill_time"): [never if one is None else t("deployment.unit.ms", n=three(1e3 * one)) for one in seconds],
+            t("deployment.bill_time"): [never if one is None else t("deployment.unit.ms", n=1e3 * one) for one in seconds],
             t("deployment.bill_energy"): [never if one is None else t("deployment.unit.wh", n=figure(one[0])) for one in bills],
             t("deployment.bill_cost"): [never if one is None else money(one[1]) for one in bills],
         },

@@ -21,7 +21,7 @@ MARKS = {"expected": "●", "unclear": "○", "opposite": "◆"}
 def draw(claim: str) -> None:
     verdict, effects = told.verdict_of(claim), told.measured(claim)
     with st.container(border=True, key=f"evidence_{claim}"):
-        st.markdown(f"**{claim}**　{t(f'claim.{claim}.sentence')}")
+        st.markdown(f"**{claim}**\u2003{t(f'claim.{claim}.sentence')}")
         shown = sum(one.as_expected for one in effects)
         said = t(f"evidence.says.{verdict}", shown=shown, all=len(effects))
         st.markdown(f":material/{ICONS[verdict]}: {said}")

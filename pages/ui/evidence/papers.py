@@ -31,7 +31,7 @@ def draw() -> None:
 
 
 def _one(table: Table, found: Result | None) -> None:
-    st.markdown(f"**{t(f'papers.{table.name}.title')}**　{t(f'papers.{table.name}.question')}")
+    st.markdown(f"**{t(f'papers.{table.name}.title')}**\u2003{t(f'papers.{table.name}.question')}")
     st.caption(t("papers.source", source=table.source))
     if found is None:
         st.markdown(t("papers.none", name=table.name))

@@ -66,7 +66,8 @@ def place(link: str) -> tuple[str, dict[str, str]]:
 def experiment(page: str, query: Mapping[str, str]) -> str:
     """What a link opens: the page, and on it the part or the variant."""
     name = t(f"home.part.{page}.name")
-    for key in (f"{page}.part.{query.get('part')}", f"variant.{query.get('variant')}.name"):
+    part = query.get("part")
+    for key in (f"{page}.part.{part}", f"{page}.group.{part}", f"variant.{query.get('variant')}.name"):
         if has(key):
             return t("evidence.place", page=name, part=t(key))
     return name

@@ -19,11 +19,12 @@ TELLING = (
 """What of the pages says beforehand how it will come out: verdicts and what to notice."""
 
 
-def style(lesson: Lesson, n: int, guessed: Container[int], asking: bool, covered: bool) -> None:
+def style(lesson: Lesson, n: int, guessed: Container[int], asking: bool, covered: bool, words: str) -> None:
     """An outline around what step n names. Until its guess is made, what the page says of the outcome is out of sight, and so is
-    a result that is there already; what a later step asks stays out of sight until that one's guess. guessed: steps."""
+    a result that is there already; what a later step asks stays out of sight until that one's guess. guessed: steps. words: what
+    stands in a covered result's place."""
     step = lesson.steps[n - 1]
-    later = [one for at, one in enumerate(lesson.steps[n:], n + 1) if one.ask and at not in guessed and _alike(step, one)]
+    later = [lesson.steps[one - 1] for one in unasked(lesson, n, guessed)]
     rules = [rule for name in step.highlight for rule in pointed(step, name)]
     if step.view == "evidence" and step.ask:
         rules += _evidence(claim(step.ask), later)
@@ -32,8 +33,15 @@ def style(lesson: Lesson, n: int, guessed: Container[int], asking: bool, covered
     if asking or later:
         rules.append(f"{', '.join(f'{one}, {one} *' for one in TELLING)} {{ visibility: hidden !important }}")
     if covered:
-        rules += _covered(f".st-key-{views.picture(step.view) if step.view != 'evidence' else f'evidence_{claim(step.ask)}'}")
+        box = views.picture(step.view) if step.view != "evidence" else f"evidence_{claim(step.ask)}"
+        rules += _covered(f".st-key-{box}", words)
     st.html("<style>" + "\n".join(rules) + "</style>")
+
+
+def unasked(lesson: Lesson, n: int, guessed: Container[int]) -> list[int]:
+    """The later steps, not yet guessed at, whose result the page shows together with that of step n."""
+    now = lesson.steps[n - 1]
+    return [at for at, one in enumerate(lesson.steps[n:], n + 1) if one.ask and at not in guessed and _alike(now, one)]
 
 
 def claim(ask: Ask | None) -> str:
@@ -74,9 +82,9 @@ def _evidence(asked: str, later: Sequence[Step]) -> list[str]:
     return rules
 
 
-def _covered(box: str) -> list[str]:
+def _covered(box: str, words: str) -> list[str]:
     line = palette.theme(st.context.theme.type == "dark").hairline
-    words = json.dumps(t("guide.covered"), ensure_ascii=False).replace("<", "")
+    words = json.dumps(words, ensure_ascii=False).replace("<", "")
     return [
         f"{box} {{ border: 1px dashed {line}; border-radius: 8px; position: relative; max-height: 70vh; overflow: clip }}",
         f"{box} * {{ visibility: hidden !important }}",

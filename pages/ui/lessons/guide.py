@@ -18,8 +18,10 @@ from pages.ui.text import ASSETS, number, t
 
 GUESS = "lessons.guess."  # prefix of the widgets that take a guess
 SHOWN = "lessons.shown"  # (page, parameters of the address) of the last run
+OPENED = "lessons.opened"  # (lesson, step) whose picture the visitor opened although it shows a later step's answer too
 UNDECIDED = "lessons.undecided"  # the step whose button was pressed without a choice
 LIST = views.path("lessons")
+CARDS = ("evidence", "deployment")  # what they show of a later step is hidden row by row, or is not on the page
 
 
 def place(view: str) -> Callable[[], None]:
@@ -128,11 +130,28 @@ def _step(lesson: Lesson, n: int) -> None:
     known = guess is None and result is not None and result.state == "ready"
     asking = step.ask is not None and guess is None
     covered = known and (step.view == "evidence" or not cover.claim(step.ask))
-    cover.style(lesson, n, progress.of(lesson.id).guess or {}, asking, covered)
+    guessed = progress.of(lesson.id).guess or {}
+    held = _held_back(lesson, n, guessed) if not asking and result is not None and result.state == "ready" else None
+    words = t("guide.covered") if held is None else t("guide.held_back", n=held)
+    cover.style(lesson, n, guessed, asking, covered or held is not None, words)
     now = progress.of(lesson.id)
     if n == len(lesson.steps) and n in now.done:
         _end(lesson)
     _foot(lesson, n, ready=n in now.done)
+
+
+def _held_back(lesson: Lesson, n: int, guessed: Mapping[int, float | str]) -> int | None:
+    """The later step whose answer the picture shows too, until it is guessed at or the visitor opens the picture all the same."""
+    later = cover.unasked(lesson, n, guessed)
+    if not later or lesson.steps[n - 1].view in CARDS or session.get(OPENED) == (lesson.id, n):
+        return None
+    with st.container(key="guide_held", gap="small"):
+        st.caption(f":material/visibility_off: {t('guide.held_back', n=later[0])}")
+        st.button(
+            t("guide.open"), key="guide_open", type="tertiary", icon=":material/visibility:", on_click=session.put,
+            args=(OPENED, (lesson.id, n)),
+        )  # fmt: skip
+    return later[0]
 
 
 def _kept(lesson: Lesson, n: int, ask: Ask) -> float | str | None:

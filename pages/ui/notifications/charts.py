@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui import drawing, palette, plot
 from pages.ui.text import t
-from replearn_core.properties.study import interval
+from replearn_core.properties.study import interval, within
 
 LOOK: Mapping[str, tuple[str, str]] = {
     "one_hot": ("grey", "dash"),
@@ -116,13 +116,15 @@ def rows(
     dark = is_dark()
     traces: list[dict[str, Any]] = []
     for place, (kind, label, values) in enumerate(drawn):
-        found = interval(values)
+        found = within(interval(values))
         hover = f"{label}: {t('properties.spread', mean=found.mean, low=found.low, high=found.high)}"
         ends = (found.mean, found.low, found.high)
         traces += plot.seeds_row(place, values.tolist(), ends, colour(kind, dark), symbol(kind), hover)
     shapes, notes = ([], []) if mark is None else plot.mark(mark, note, dark)
     axis = plot.rows_axis([label for _, label, _ in drawn], dark)
-    figure = plot.figure(traces, dark, title, "", key, shapes, notes, axis, height=80 + 34 * len(drawn))
+    under, below = plot.under(title, dark)
+    height, margin = 34 + below["b"] + 34 * len(drawn), {"l": 8, "r": 8, "t": 24} | below
+    figure = plot.figure(traces, dark, "", "", key, shapes, [*notes, under], axis, height=height, margin=margin)
     figure.update_layout(hovermode="closest")
     draw(figure, key, alt)
 

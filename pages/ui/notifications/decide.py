@@ -10,7 +10,7 @@ from pages.ui import tables
 from pages.ui.notifications import charts, show, state
 from pages.ui.notifications.charts import Line
 from pages.ui.plot import three
-from pages.ui.text import t
+from pages.ui.text import sentences, t
 from replearn_core.applications.notifications import models, policy, simulator
 
 SHOWN = ("one_hot", "boosting", "embedding", "fed")
@@ -47,7 +47,7 @@ def _replayed(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray], family:
         "random": three(random[1]),
         "own": three(own[1]),
     }
-    show.headline(f"{t('notifications.says.decide', **values)} {t(f'notifications.richest.{best}')}")
+    show.headline(sentences(t("notifications.says.decide", **values), t(f"notifications.richest.{best}")))
     _table(own, everyone, random, money)
     _curves(arrays, family, place)
     left, right = st.columns(2)
@@ -134,7 +134,7 @@ def _estimated(arrays: Mapping[str, np.ndarray], family: str, place: int) -> Non
     charts.lines(
         drawn, t("notifications.axis.budget"), t("notifications.axis.per_hundred"), "estimated", said, at=float(shares[place])
     )
-    st.caption(f"{said} {t('notifications.assumes')}")
+    st.caption(sentences(said, t("notifications.assumes")))
 
 
 # ---- on logs: an estimate ----

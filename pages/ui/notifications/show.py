@@ -11,10 +11,10 @@ from pages.ui import tables
 from pages.ui.notifications import charts
 from pages.ui.notifications.charts import Line
 from pages.ui.plot import three
-from pages.ui.text import has, t
+from pages.ui.text import has, sentences, t
 from replearn_core.applications.notifications import measures, models, pretraining, simulator
 from replearn_core.applications.notifications import uplift as campaign
-from replearn_core.properties.study import interval
+from replearn_core.properties.study import interval, within
 
 Told = Mapping[str, Any]
 Arrays = Mapping[str, np.ndarray]
@@ -61,7 +61,7 @@ def clicks(told: Told, arrays: Arrays) -> None:
     own, other = (told["summary"][f"{name}.auc"][0] for name in ("embedding", "one_hot"))
     best = max(models.FAMILIES, key=lambda name: told["summary"][f"{name}.auc"][0])
     sentence = t(f"notifications.says.clicks.{key.rpartition('.')[2]}", own=three(own), other=three(other), **points(numbers))
-    headline(f"{sentence} {t('notifications.says.best', best=name_of(best), auc=three(told['summary'][f'{best}.auc'][0]))}")
+    headline(sentences(sentence, t("notifications.says.best", best=name_of(best), auc=three(told["summary"][f"{best}.auc"][0]))))
     aside(arrays)
     ranking(told, "auc")
     left, right = st.columns(2)
@@ -88,7 +88,7 @@ def ranking(told: Told, measure: str) -> None:
     lines = [(name, name_of(name), np.array(told["values"][f"{name}.{measure}"])) for name in models.FAMILIES]
     mark = np.mean(told["values"][f"truth.{measure}"]) if f"truth.{measure}" in told["values"] else None
     said = t("properties.semicolon").join(
-        f"{label}{t('properties.colon')}{spread(interval(values))}" for _, label, values in lines
+        f"{label}{t('properties.colon')}{spread(within(interval(values)))}" for _, label, values in lines
     )
     title = t(f"notifications.measure.{measure}")
     st.markdown(f"### {t('notifications.chart.ranking')}")
@@ -194,7 +194,7 @@ def few(told: Told, arrays: Arrays) -> None:
     key, numbers = told["findings"][0]
     right, guess = (100 * told["summary"][name][0] for name in ("recovered", "guessed"))
     sentence = t(f"notifications.says.few.{key.rpartition('.')[2]}", labels=int(numbers["labels"]), **points(numbers))
-    headline(f"{sentence} {t('notifications.says.recovered', right=three(right), guess=three(guess))}")
+    headline(sentences(sentence, t("notifications.says.recovered", right=three(right), guess=three(guess))))
     _few_curve(arrays)
 
 
@@ -206,7 +206,7 @@ def _few_curve(arrays: Arrays) -> None:
         values = auc[:, row]
         banded = kind == "pretrained" and len(values) > 1  # five bands would hide each other
         found = [interval(column) for column in values.T] if banded else None
-        band = None if found is None else np.array([[one.low, one.high] for one in found])
+        band = None if found is None else np.array([within(one)[1:3] for one in found])
         lines.append(Line(kind, name_of(kind), labels, values.mean(axis=0), band))
         said.append(f"{name_of(kind)}{t('properties.colon')}{', '.join(three(one) for one in values.mean(axis=0))}")
     alt = t(
@@ -297,4 +297,5 @@ def finding(key: str, numbers: Mapping[str, float]) -> str:
     plain = name.startswith("uplift") or name in ("clicks.profit_gain", "clicks.beside_random", "clicks.calibration")
     effect = t("notifications.effect", **points(numbers, 1.0 if plain else 100.0))
     extra = {"labels": int(numbers["labels"])} if "labels" in numbers else {}
-    return f"{t(f'notifications.label.{name}', **extra)}{t('properties.colon')}{effect} {t(f'properties.verdict_{direction}')}"
+    label = t(f"notifications.label.{name}", **extra)
+    return sentences(f"{label}{t('properties.colon')}{effect}", t(f"properties.verdict_{direction}"))

@@ -8,7 +8,7 @@ import numpy as np
 from pages.ui import plot
 from pages.ui.pretraining import figures
 from pages.ui.pretraining.figures import Line
-from pages.ui.text import t
+from pages.ui.text import sentences, t
 
 FAMILIES = ("random", "pretrained", "modern")
 
@@ -34,7 +34,7 @@ def show(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     words = figures.separated([f"{name}{t('properties.colon')}{mean}" for name, mean in means])
     alt = t("pretraining.borders_alt", rows=words)
     axis = t(f"pretraining.over_axis.{settings['over']}")
-    figures.bands(lines, axis, t("pretraining.axis.error"), "borders", alt, ticks=ticks)
+    figures.bands(lines, axis, t("pretraining.axis.error"), "borders", alt, ticks=ticks, share=True)
     first = [
         Line(name, t(f"pretraining.family.{name}"), places, arrays["gradient"][row])
         for row, name in enumerate(("random", "pretrained"))
@@ -58,4 +58,4 @@ def said(told: Mapping[str, Any]) -> str:
         if key.startswith("finding.borders.gain."):
             found[key.rpartition(".")[2]].append(stop_name(round(numbers["stop"], 4)))
     parts = [t(f"pretraining.says_borders.{direction}", stops=stops) for direction, stops in found.items() if stops]
-    return " ".join(parts)
+    return sentences(*parts)

@@ -10,7 +10,7 @@ import streamlit as st
 from pages.ui import drawing, palette, plot
 from pages.ui.properties.figures import is_dark
 from pages.ui.text import t
-from replearn_core.properties.study import interval
+from replearn_core.properties.study import interval, within
 
 LOOK: Mapping[str, tuple[str, str, str]] = {
     "random": ("grey", "dash", "circle"),
@@ -52,19 +52,24 @@ def bands(
     at: float | None = None,
     ticks: Mapping[float, str] | None = None,
     height: int = 360,
+    share: bool = False,
 ) -> None:
-    """Means over seeds with their 95 % intervals as bands; geometric means and intervals of logarithms where `log_y`."""
+    """Means over seeds with their 95 % intervals as bands; geometric means and intervals of logarithms where `log_y`. share: of
+    percentages, so none lies outside 0 to 100."""
     dark = is_dark()
     traces: list[dict[str, Any]] = []
+    drawn: list[float] = []
     for line in lines:
         there = np.isfinite(line.values).all(axis=0)
         if not there.any():
             continue
         x, values = [float(one) for one in np.asarray(line.x)[there]], np.asarray(line.values, np.float64)[:, there]
         found = [interval(np.log(np.maximum(column, 1e-30)) if log_y else column) for column in values.T]
+        found = [within(one, high=100.0) for one in found] if share else found
         low, mean, high = (np.array([getattr(one, name) for one in found]) for name in ("low", "mean", "high"))
         if log_y:
             low, mean, high = np.exp(low), np.exp(mean), np.exp(high)
+        drawn += mean.tolist()
         ink, dash, symbol = look(line.kind, dark)
         traces += plot.band(x, low.tolist(), high.tolist(), ink, line.label)
         traces.append(
@@ -85,7 +90,7 @@ def bands(
     if log_x:
         figure.update_xaxes(type="log")
     if log_y:
-        figure.update_yaxes(type="log", exponentformat="power")
+        figure.update_yaxes(type="log", exponentformat="power", **plot.powers_only(drawn))
     else:
         figure.update_yaxes(rangemode="tozero")
     if ticks:

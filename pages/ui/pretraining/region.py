@@ -68,7 +68,7 @@ def _result(asked: Asked, task: tasks.Task) -> None:
     with st.container(border=True, key="pretraining_answer"):
         st.markdown(f"**{said(told)}**")
         if state.ADDRESS.part() == "pretraining":
-            st.markdown(f"{why(told)} {edge(told)}")
+            st.markdown(text.sentences(why(told), edge(told)))
         questions.origin(asked)
         if asked.problem is not None:
             st.text(text.problem(asked.problem))
@@ -115,7 +115,7 @@ def edge(told: Mapping[str, Any]) -> str:
     if (told["settings"]["activation"], told["settings"]["initialisation"]) == ("relu", "he"):
         return labels  # the rival from random weights is that remedy
     error = 100 * told["summary"]["modern.error"][0]
-    return f"{labels} {t('pretraining.edge.modern_' + _direction(told, 'modern'), modern=error)}"
+    return text.sentences(labels, t(f"pretraining.edge.modern_{_direction(told, 'modern')}", modern=error))
 
 
 def finding(key: str, numbers: Mapping[str, float]) -> str:
@@ -132,7 +132,8 @@ def finding(key: str, numbers: Mapping[str, float]) -> str:
         effect = t("pretraining.points", seeds=int(numbers["seeds"]), **shares)
     else:
         effect = t("properties.effect", **{**numbers, "seeds": int(numbers["seeds"])})
-    return f"{t(f'pretraining.label.{name}', **extra)}{t('properties.colon')}{effect} {t(f'properties.verdict_{direction}')}"
+    label = t(f"pretraining.label.{name}", **extra)
+    return text.sentences(f"{label}{t('properties.colon')}{effect}", t(f"properties.verdict_{direction}"))
 
 
 def objective() -> None:

@@ -111,7 +111,7 @@ def curves(settings: Settings, arrays: Arrays) -> None:
         n=int(arrays["updates"][-1]),
         rows=figures.ends(lines, t("properties.colon")),
     )
-    figures.bands(lines, t("pretraining.updates"), t(f"pretraining.axis.{measure}"), f"curves_{measure}", alt)
+    figures.bands(lines, t("pretraining.updates"), t(f"pretraining.axis.{measure}"), f"curves_{measure}", alt, share=share)
 
 
 def labels(settings: Settings, arrays: Arrays) -> None:
@@ -132,13 +132,14 @@ def labels(settings: Settings, arrays: Arrays) -> None:
     )
     ticks = {float(n): f"{n:,}" for n in counts}
     at = float(settings["labels"])
-    figures.bands(lines, t("pretraining.labels_axis"), t("pretraining.axis.error"), "labels", alt, log_x=True, at=at, ticks=ticks)
+    titles = t("pretraining.labels_axis"), t("pretraining.axis.error")
+    figures.bands(lines, *titles, "labels", alt, log_x=True, at=at, ticks=ticks, share=True)
 
 
 def gradients(settings: Settings, arrays: Arrays) -> None:
     """Norm of the gradient by each layer's weights, at one moment of fine-tuning."""
     updates = arrays["updates"]
-    step = step_of("pretraining_moment", t("pretraining.moment"), len(updates), 0) if len(updates) > 1 else 0
+    step = step_of("pretraining_moment", t("pretraining.moment"), updates, 0) if len(updates) > 1 else 0
     st.markdown(f"**{t('pretraining.moment_is', n=int(updates[step]))}**")
     lines, depth = [], int(settings["depth"])
     for name in FAMILIES:

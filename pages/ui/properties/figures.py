@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui import drawing, palette, plot
 from pages.ui.text import t
-from replearn_core.properties.study import interval
+from replearn_core.properties.study import interval, within
 
 ROW = 30  # CSS px of one row of dots
 _OWN = {
@@ -62,7 +62,7 @@ def dots(
     """One row a measure: the seeds as dots, the mean with its 95 % interval. rows: (measure, label, kind)."""
     dark, traces, words = is_dark(), [], []
     for place, (measure, label, kind) in enumerate(rows):
-        mean, low, high, _ = told["summary"][measure]
+        mean, low, high = told["summary"][measure][:3]
         said = spread(low, mean, high)
         traces += plot.seeds_row(
             place, told["values"][measure], (mean, low, high), colour(kind, dark), symbol(kind), f"{label}: {said}"
@@ -70,8 +70,10 @@ def dots(
         words.append(f"{label}{t('properties.colon')}{said}")
     shapes, notes = ([], []) if mark is None else plot.mark(*mark, dark)
     axis = plot.rows_axis([label for _, label, _ in rows], dark)
-    height = 70 + ROW * len(rows)
-    figure = plot.figure(traces, dark, title, "", key, shapes, notes, axis, height=height)
+    under, below = plot.under(title, dark)
+    height = 24 + below["b"] + ROW * len(rows)
+    margin = {"l": 8, "r": 8, "t": 24} | below
+    figure = plot.figure(traces, dark, "", "", key, shapes, [*notes, under], axis, height=height, margin=margin)
     figure.update_layout(hovermode="closest")
     draw(figure, key, t("properties.dots_alt", title=title, rows=t("properties.semicolon").join(words)), caption=False)
 
@@ -89,16 +91,22 @@ def curves(
     at: float | None = None,
     ticks: Sequence[str] = (),
     level: float | None = None,
+    share: bool = False,
 ) -> None:
-    """Means over seeds with 95 % intervals as bars. lines: (kind, label, values (S, T), dash). at: a moment to mark."""
+    """Means over seeds with 95 % intervals as bars. lines: (kind, label, values (S, T), dash). at: a moment to mark. level:
+    chance. share: none lies outside 0 to 1."""
     dark = is_dark()
-    traces = [trace for line in lines for trace in _curve(list(map(float, x)), *line, dark)]
+    traces = [trace for line in lines for trace in _curve(list(map(float, x)), *line, dark, share)]
     shapes = [] if at is None else [plot.vertical(at, palette.theme(dark).accent, "dash", 1.5)]
     if level is not None:
         shapes.append(plot.level(level, dark))
-    figure = plot.figure(traces, dark, x_title, y_title, key, shapes, height=320, margin={"l": 8, "r": 8, "t": 16, "b": 60})
+    notes = [] if level is None else plot.level_note(level, t("properties.chance"), dark, "left")
+    figure = plot.figure(
+        traces, dark, x_title, y_title, key, shapes, notes, height=320, margin={"l": 8, "r": 8, "t": 16, "b": 60}
+    )
     if log_y:
-        figure.update_yaxes(type="log")
+        drawn = np.concatenate([np.asarray(line[2], float).ravel() for line in lines])
+        figure.update_yaxes(type="log", **plot.powers_only(drawn.tolist()))
     if log:
         figure.update_xaxes(type="log", tickvals=list(map(float, x)), ticktext=[f"{one:g}" for one in x])
     if ticks:
@@ -106,10 +114,11 @@ def curves(
     draw(figure, key, alt)
 
 
-def _curve(x: list[float], kind: str, label: str, values: np.ndarray, dash: str, dark: bool) -> plot.Traces:
+def _curve(x: list[float], kind: str, label: str, values: np.ndarray, dash: str, dark: bool, share: bool) -> plot.Traces:
     """A mean with its intervals; of a solid line also every seed as a dot."""
     found, ink = [interval(column) for column in np.asarray(values, np.float64).T], colour(kind, dark)
-    bar = {"type": "data", "symmetric": False, "color": palette.faded(ink, 0.6), "thickness": 1.2, "width": 2}
+    found = [within(one) for one in found] if share else found
+    bar = {"type": "data", "symmetric": False, "color": ink, "thickness": 1.2, "width": 2}
     ends = {"array": [one.high - one.mean for one in found], "arrayminus": [one.mean - one.low for one in found]}
     line: dict[str, Any] = {
         "type": "scatter",
@@ -123,7 +132,7 @@ def _curve(x: list[float], kind: str, label: str, values: np.ndarray, dash: str,
         "hovertemplate": f"{plot.plain(label)}: %{{y:.3g}}<extra></extra>",
     }
     dot: dict[str, Any] = {"type": "scatter", "mode": "markers", "x": x, "hoverinfo": "skip", "showlegend": False}
-    dot |= {"marker": {"color": palette.faded(ink, 0.45), "size": 4}}
+    dot |= {"marker": {"color": ink, "size": 3}}
     return [line, *(dot | {"y": np.asarray(seed, float).tolist()} for seed in values if dash == "solid")]
 
 
@@ -150,17 +159,30 @@ def square(
         "zmin": 0,
         "zmax": most or max(float(np.max(values)), 1e-9),
         "colorscale": [[place / (len(stops) - 1), stop] for place, stop in enumerate(stops)],
-        "texttemplate": "%{z:.2f}",
         "hovertemplate": "%{z:.3g}<extra></extra>",
         "xgap": 1,
         "ygap": 1,
         "colorbar": {"thickness": 10, "tickfont": {"color": palette.theme(dark).muted, "size": 11}},
     }
     axis = {"tickvals": list(range(len(down))), "ticktext": list(down), "autorange": "reversed"}
-    figure = plot.figure([trace], dark, x_title, y_title, key, (), (), axis, height=max(240, 90 + 34 * len(down)))
+    traces = [trace, *_numbers(np.asarray(values, float), trace)]
+    figure = plot.figure(traces, dark, x_title, y_title, key, (), (), axis, height=max(240, 90 + 34 * len(down)))
     figure.update_xaxes(tickvals=list(range(len(across))), ticktext=list(across))
     figure.update_layout(hovermode="closest")
     draw(figure, key, alt)
+
+
+def _numbers(values: np.ndarray, drawn: Mapping[str, Any]) -> plot.Traces:
+    """The numbers of a square's cells, in the ink that can be read on each: plotly writes all of a trace in one."""
+    inks = np.array([[palette.readable(palette.magnitude(one / drawn["zmax"])) for one in row] for row in values])
+    clear = {"colorscale": [[0, "rgba(0,0,0,0)"], [1, "rgba(0,0,0,0)"]], "showscale": False, "hoverinfo": "skip"}
+    return [
+        {name: drawn[name] for name in ("type", "z", "x", "y", "zmin", "zmax", "xgap", "ygap")}
+        | clear
+        | {"text": np.where(inks == ink, np.char.mod("%.2f", values), "").tolist(), "texttemplate": "%{text}"}
+        | {"textfont": {"color": ink}}
+        for ink in np.unique(inks)
+    ]
 
 
 def plane(

@@ -1,6 +1,6 @@
 """The hierarchical study, drawn: what can be read off each level, what its units prefer, how levels and classes are related."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ def hierarchical(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> N
         "probes",
         alt,
         ticks=names,
+        share=attribute == "class",
     )
     shown = one_of("level", [str(level) for level in range(1, count)], lambda level: names[int(level)], "1")
     _preferred(arrays, shown, names[int(shown)])
@@ -47,7 +48,9 @@ def hierarchical(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> N
         figures.square(similar, short, short, t("properties.level_number"), t("properties.level_number"), "cka", alt, 1.0)
     with right:
         st.markdown(f"**{t('properties.tree', level=names[int(shown)])}**")
-        _tree(arrays["tree"][int(shown)], str(told["settings"]["dataset"]))
+        names_of, linkage = classes_in(str(told["settings"]["dataset"])), arrays["tree"][int(shown)]
+        there = arrays.get("tree.classes", np.arange(len(linkage) + 1))  # answers kept before it was told have them all
+        _tree(linkage, [names_of[leaf] if leaf < len(names_of) else str(leaf) for leaf in there])
 
 
 def name_of(level: int, count: int) -> str:
@@ -73,11 +76,10 @@ def _preferred(arrays: Mapping[str, np.ndarray], level: str, name: str) -> None:
             pictures.show(pictures.row(shown))
 
 
-def _tree(linkage: np.ndarray, dataset: str) -> None:
-    """A dendrogram of the class means."""
+def _tree(linkage: np.ndarray, labels: Sequence[str]) -> None:
+    """A dendrogram of the class means. labels: the class of each leaf."""
     from scipy.cluster.hierarchy import dendrogram
 
-    labels = classes_in(dataset)
     drawn, dark = dendrogram(linkage.astype(np.float64), no_plot=True), figures.is_dark()
     ink = palette.theme(dark).text
     traces = [
@@ -93,7 +95,7 @@ def _tree(linkage: np.ndarray, dataset: str) -> None:
         for x, y in zip(drawn["icoord"], drawn["dcoord"])
     ]
     figure = plot.figure(traces, dark, t("properties.classes"), t("properties.joined_at"), "tree", height=300)
-    ticks = [labels[leaf] if leaf < len(labels) else str(leaf) for leaf in drawn["leaves"]]
+    ticks = [labels[leaf] for leaf in drawn["leaves"]]
     figure.update_xaxes(tickvals=[5 + 10 * place for place in range(len(ticks))], ticktext=[plot.plain(tick) for tick in ticks])
     first = [labels[int(leaf)] for leaf in linkage[0, :2] if int(leaf) < len(labels)]
     figures.draw(figure, "tree", t("properties.tree_alt", classes=first))

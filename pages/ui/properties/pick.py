@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import streamlit as st
 
 from pages.ui import session
-from pages.ui.text import t
+from pages.ui.text import number, t
 
 PICK = "properties.pick."  # prefix of their widget keys
 
@@ -28,9 +29,16 @@ def one_of(name: str, values: Sequence[str], label: Callable[[str], str], first:
     return str(st.session_state[key])
 
 
-def step_of(name: str, label: str, count: int, first: int) -> int:
-    """A place from 0 to count − 1, on a slider that counts from 1."""
-    kept, key = session.get(f"{PICK}{name}.kept", first + 1), PICK + name
-    st.session_state[key] = min(max(1, int(kept)), count)
-    st.slider(label, 1, count, key=key, on_change=lambda: session.put(f"{PICK}{name}.kept", session.get(key)))
-    return int(st.session_state[key]) - 1
+def step_of(name: str, label: str, values: Sequence[float] | np.ndarray, first: int) -> int:
+    """A place in `values`, at least two, on a slider that says the value itself."""
+    kept, key = session.get(f"{PICK}{name}.kept", first), PICK + name
+    places, said = range(len(values)), [number(float(value)) for value in values]
+    st.session_state[key] = min(max(0, int(kept)), len(said) - 1)
+    st.select_slider(
+        label,
+        places,
+        format_func=lambda place: said[place] if place in places else str(place),
+        key=key,
+        on_change=lambda: session.put(f"{PICK}{name}.kept", session.get(key)),
+    )
+    return int(st.session_state[key])

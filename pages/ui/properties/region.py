@@ -96,7 +96,7 @@ def said(part: str, told: Mapping[str, Any], lang: str | None = None) -> str:
     values |= {f"{name}_percent": 100 * value for name, value in values.items() if isinstance(value, float)}
     lang = lang or text.language()
     sentence = text.said(lang, f"properties.says.{part}.{key.rpartition('.')[2]}", **values)
-    return f"{sentence} {_effect('properties.interval', numbers, lang)}"
+    return text.sentences(sentence, _effect("properties.interval", numbers, lang))
 
 
 def _effect(key: str, numbers: Mapping[str, float], lang: str) -> str:
@@ -115,4 +115,4 @@ def finding(key: str, numbers: Mapping[str, float]) -> str:
     labels = f"properties.label.{name}"
     what = t(labels, **{one: numbers[one] for one in numbers})
     effect = _effect("properties.effect", numbers, text.language())
-    return f"{what}{t('properties.colon')}{effect} {t(f'properties.verdict_{direction}')}"
+    return text.sentences(f"{what}{t('properties.colon')}{effect}", t(f"properties.verdict_{direction}"))

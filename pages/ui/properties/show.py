@@ -76,7 +76,7 @@ def _turn(arrays: Arrays, family: str, factors: Sequence[str], names: Sequence[s
     st.markdown(f"**{t('properties.turn')}**")
     factor = factors.index(one_of("factor", factors, str, factors[-1]))
     images, codes = arrays["turn.images"][factor], arrays[f"{family}.turn"][factor]  # (L, H, W), (L, K)
-    level = step_of("turn_level", t("properties.level"), len(images), len(images) - 1)
+    level = step_of("turn_level", t("properties.level"), range(1, len(images) + 1), len(images) - 1)
     shown = [
         pictures.image(pictures.grey(one), t("properties.turn_image", n=place + 1), width=48, strong=place == level)
         for place, one in enumerate(images)
@@ -155,7 +155,7 @@ def smooth(told: Told, arrays: Arrays) -> None:
     sources = [pictures.source(pictures.grey(one)) for one in strips[:, 0, 0]]
     chosen = strip(sources, names, t("properties.which_picture"), key="properties_strip")
     images = strips[chosen, place]
-    step = step_of("smooth_step", t("properties.amount"), len(images), len(images) // 2)
+    step = step_of("smooth_step", t(f"properties.axis.{change}"), steps, len(images) // 2)
     shown = [
         pictures.image(pictures.grey(one), t("properties.changed_alt", n=float(amount)), width=48, strong=spot == step)
         for spot, (one, amount) in enumerate(zip(images, steps))

@@ -130,3 +130,4 @@ def dimension(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None
     rows = [(f"set.{one}.{method}", t(f"dataset.{one}.name"), "plain") for one in sets]
     rows.append((f"shuffled.{method}", t("properties.shuffled", data=t(f"dataset.{told['settings']['dataset']}.name")), "chance"))
     figures.dots(told, rows, t("properties.intrinsic"), "sets")
+    st.caption(t("properties.sets_about", n=int(told["settings"]["size"])))

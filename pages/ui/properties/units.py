@@ -22,7 +22,7 @@ def _kind(name: str) -> str:
 
 def sparse(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     kept, curve = arrays["kept"], arrays["curve.kept"]  # (10,), (S, 4, 10)
-    step = step_of("kept", t("properties.keep"), len(kept), 3)
+    step = step_of("kept", t("properties.keep"), kept, 3)
     st.caption(t("properties.keeping", n=int(kept[step])))
     shown = [pictures.image(pictures.grey(one), t("properties.clean_alt"), width=40) for one in arrays["clean"]]
     lines = [pictures.row(shown, t("properties.clean"))]

@@ -33,6 +33,7 @@ def few_labels(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Non
         "few_labels",
         t("properties.few_labels_alt", n=int(labels[0]), means=means),
         log=True,
+        share=True,
     )
     for count in labels:
         rows = [(f"{name}.labels_{count}", _kind(name), name) for name in READ]
@@ -41,7 +42,7 @@ def few_labels(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Non
 
 def causes(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     noises, curve, noisy = arrays["noises"], arrays["curve"], arrays["noisy"]  # (6,), (S, 4, 6), (6, H, W)
-    step = step_of("causes_noise", t("properties.amount"), len(noises), 3)
+    step = step_of("causes_noise", t("properties.axis.noise"), noises, 3)
     shown = [
         pictures.image(pictures.grey(one), t("properties.changed_alt", n=float(noise)), width=64, strong=place == step)
         for place, (one, noise) in enumerate(zip(noisy, noises))
@@ -59,6 +60,7 @@ def causes(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         t("properties.causes_alt", n=float(noises[step]), means=means),
         at=float(noises[step]),
         level=float(told["summary"]["chance"][0]),
+        share=True,
     )
     chance = float(told["summary"]["chance"][0])
     for measure in ("clean", "noisy"):

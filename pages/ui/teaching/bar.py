@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui import errors, fragments, session, text
 from pages.ui.teaching import locks, rooms_ui
-from pages.ui.text import ASSETS, t
+from pages.ui.text import ASSETS, sentences, t
 from replearn_core.experiment import Problem
 from replearn_core.room_values import MOST_NAME, Member, Room
 
@@ -47,7 +47,7 @@ def _teacher(in_room: bool) -> None:
     said = [t("teach.your_seed" if now.seed == "own" else "teach.class_seed", seed=str(seed))] if seed is not None else []
     said += [t("teach.some_locked")] if now.named else []
     if said:
-        st.caption(":material/lock: " + " ".join(said))
+        st.caption(":material/lock: " + sentences(*said))
     for one in locks.problems()[:4]:
         st.text(text.problem(one))
 

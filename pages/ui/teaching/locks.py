@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui import draft, session
 from pages.ui.teaching import teach
 from pages.ui.teaching.teach import NOTHING, Teach
-from pages.ui.text import t
+from pages.ui.text import sentences, t
 from replearn_core.experiment import Experiment, Problem
 
 NOW = "teach.now"  # the Teach of this visit
@@ -78,7 +78,7 @@ def refusal(name: str, label: str) -> Problem | None:
 
 def help_for(name: str, usual: str | None) -> str | None:
     """A knob's help; a locked one says why it does not move."""
-    return " ".join(filter(None, (t("teach.locked_help"), usual))) if locked(name) else usual
+    return sentences(*filter(None, (t("teach.locked_help"), usual))) if locked(name) else usual
 
 
 def drawn(name: str, usual: str | None) -> dict[str, Any]:

@@ -42,7 +42,8 @@ def show(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     )
     alt = t("transfer.sizes_alt", likeness=t(f"transfer.likeness.{likeness}"), rows=words)
     titles, ticks = (t("transfer.sizes_axis"), t("transfer.accuracy_axis")), [str(one) for one in x]
-    figures.bands(lines, *titles, "sizes", alt, level=float(arrays["chance"][row]), log=True, ticks=ticks)
+    chance = float(arrays["chance"][row])
+    figures.bands(lines, *titles, "sizes", alt, level=chance, level_is=t("properties.chance"), log=True, ticks=ticks)
     st.caption(alt)
     offered = [str(sizes[place]) for place in measured]
     size = one_of("transfer_size", offered, lambda one: t("transfer.size_n", n=int(one)), offered[0])
@@ -168,6 +169,6 @@ def _why(found: quadrant.Advised) -> str:
     """How many labels a class that is, and how the recommended strategy stands to the best one."""
     asked = t("transfer.advice_asked", n=found.asked)
     if found.best == found.strategy:
-        return f"{asked} {t('transfer.advice_best')}"
+        return text.sentences(asked, t("transfer.advice_best"))
     numbers = {"effect": 100 * found.gap.mean, "low": 100 * found.gap.low, "high": 100 * found.gap.high}
-    return f"{asked} {t('transfer.advice_close', best=name_of(found.best), **numbers)}"
+    return text.sentences(asked, t("transfer.advice_close", best=name_of(found.best), **numbers))

@@ -14,7 +14,6 @@ from pages.ui.text import t
 from pages.ui.transfer import figures
 from pages.ui.transfer.figures import Line
 from replearn_core import catalog
-from replearn_core.properties.study import interval
 from replearn_core.strategies import TRANSFERS, Phase, Transfer
 
 AXES = ("epochs", "seconds", "parameters")
@@ -58,22 +57,23 @@ def _curves(arrays: Mapping[str, np.ndarray], raced: Sequence[str], axis: str, a
         if len(x) == 1:  # an SVM is solved at once
             x, curve = np.array([float(x[0]), max(most, float(x[0]))]), np.repeat(curve, 2, axis=1)
         lines.append(Line(name, name_of(name), x, curve))
-    figures.bands(lines, t(f"transfer.axis_{axis}"), t("transfer.accuracy_axis"), f"race_{axis}", alt, level=chance)
+    titles = t(f"transfer.axis_{axis}"), t("transfer.accuracy_axis")
+    figures.bands(lines, *titles, f"race_{axis}", alt, level=chance, level_is=t("properties.chance"))
 
 
 def _parameters(told: Mapping[str, Any], raced: Sequence[str], alt: str, chance: float) -> None:
     """Final accuracy against the numbers that one network trains."""
     dark, traces = shared.is_dark(), []
     for name in raced:
-        found, ink = interval(figures.percent(told["values"][f"{name}.accuracy"])), figures.colour(name, dark)
+        found, ink = figures.of_percent(figures.percent(told["values"][f"{name}.accuracy"])), figures.colour(name, dark)
         error = {"type": "data", "symmetric": False, "array": [found.high - found.mean], "arrayminus": [found.mean - found.low]}
         trace: dict[str, Any] = {"type": "scatter", "mode": "markers", "x": [told["values"][f"{name}.parameters"][0]]}
         trace |= {"y": [found.mean], "error_y": error | {"color": ink}, "name": plot.plain(name_of(name))}
         trace |= {"marker": {"color": ink, "size": 11, "symbol": figures.symbol(name)}}
         traces.append(trace | {"hovertemplate": f"{plot.plain(name_of(name))}: %{{x:,}}, %{{y:.3g}} %<extra></extra>"})
     titles, margin = (t("transfer.axis_parameters"), t("transfer.accuracy_axis")), {"l": 8, "r": 8, "t": 16, "b": 96}
-    shapes = [plot.level(100 * chance, dark)]
-    figure = plot.figure(traces, dark, *titles, "race_parameters", shapes, height=380, margin=margin)
+    shapes, notes = [plot.level(100 * chance, dark)], plot.level_note(100 * chance, t("properties.chance"), dark)
+    figure = plot.figure(traces, dark, *titles, "race_parameters", shapes, notes, height=380, margin=margin)
     figure.update_xaxes(type="log")
     figure.update_layout(hovermode="closest")
     drawing.draw(figure, "transfer_race_parameters", alt)

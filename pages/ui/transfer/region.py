@@ -107,7 +107,8 @@ def finding(key: str, numbers: Mapping[str, float]) -> str:
         extra["other"] = race.name_of(TRANSFERS[int(numbers["other"])])
     shares = {one: 100 * numbers[one] for one in ("effect", "low", "high")}
     effect = t("transfer.points", seeds=int(numbers["seeds"]), **shares)
-    return f"{t(f'transfer.label.{group}', **extra)}{t('properties.colon')}{effect} {t(f'properties.verdict_{direction}')}"
+    label = t(f"transfer.label.{group}", **extra)
+    return text.sentences(f"{label}{t('properties.colon')}{effect}", t(f"properties.verdict_{direction}"))
 
 
 def _strategies() -> None:
