@@ -14,7 +14,7 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Kingma & Ba (2014), and torch.optim.Ad
 
 @dataclass(slots=True)
 class Moments:
-    """What Adam keeps of one tensor: how often it has stepped, and two running means of its shape."""
+    """What Adam keeps of one tensor: how often it has stepped, and two running means of its shape, 0 before the first."""
 
     step: float
     exp_avg: Tensor
@@ -24,34 +24,40 @@ class Moments:
 class Adam:
     """Kingma & Ba (2014). groups: (tensors, learning rate) pairs; a tensor without a gradient is left as it is.
 
-    `state`: the moments of each tensor that has stepped.
+    `state`: the moments of each tensor.
     """
 
     def __init__(self, groups: Sequence[tuple[Sequence[Tensor], float]]):
-        self.groups = [(list(tensors), rate) for tensors, rate in groups]
-        self.state: dict[Tensor, Moments] = {}
+        with torch.no_grad():
+            self.state = {one: Moments(0.0, torch.zeros_like(one), torch.zeros_like(one)) for some, _ in groups for one in some}
+        self.groups = [([(one, self.state[one]) for one in some], rate) for some, rate in groups]
 
     @torch.no_grad()
     def step(self) -> None:
         """One step along the gradients that the tensors hold."""
-        for tensors, rate in self.groups:
-            gradients = [tensor.grad for tensor in tensors if tensor.grad is not None]
-            moved = [tensor for tensor in tensors if tensor.grad is not None]
-            if not moved:
-                continue
-            states = [self.state.get(tensor) or self._begun(tensor) for tensor in moved]
+        for group, rate in self.groups:
+            tensors, gradients, first, second, steps = [], [], [], [], []
             counts: dict[float, Tensor] = {}  # one tensor for all that have stepped as often: the kernel wants them as tensors
-            for tensor, state in zip(moved, states):
-                state.step += 1
-                if state.step not in counts:
-                    counts[state.step] = torch.full((), state.step, device=tensor.device)
+            for tensor, moments in group:
+                if (gradient := tensor.grad) is None:
+                    continue
+                moments.step += 1
+                if moments.step not in counts:
+                    counts[moments.step] = torch.full((), moments.step, device=tensor.device)
+                tensors.append(tensor)
+                gradients.append(gradient)
+                first.append(moments.exp_avg)
+                second.append(moments.exp_avg_sq)
+                steps.append(counts[moments.step])
+            if not tensors:
+                continue
             torch._fused_adam_(
-                moved,
+                tensors,
                 gradients,
-                [state.exp_avg for state in states],
-                [state.exp_avg_sq for state in states],
+                first,
+                second,
                 [],
-                [counts[state.step] for state in states],
+                steps,
                 lr=rate,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
@@ -60,8 +66,3 @@ class Adam:
                 amsgrad=False,
                 maximize=False,
             )
-
-    def _begun(self, tensor: Tensor) -> Moments:
-        moments = Moments(0.0, torch.zeros_like(tensor), torch.zeros_like(tensor))
-        self.state[tensor] = moments
-        return moments

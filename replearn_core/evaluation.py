@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from replearn_core import measures
@@ -275,7 +276,7 @@ def spectrum_work(e: Experiment) -> float:
 
 
 def _error(rebuilt: Tensor, x: Tensor) -> float:
-    return float((rebuilt - x).square().sum() / len(x))
+    return float(F.mse_loss(rebuilt, x, reduction="sum") / len(x))
 
 
 # What depends on the data alone, by their checksum and how many are trained on: many runs of a class share it. Few numbers each.

@@ -4,6 +4,7 @@ Level 0 is the input (B, D), level i the output of `encoder.{i-1}`, level L the 
 level i. Images travel flat; convolutional stages give them their shape back.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -134,14 +135,15 @@ class Autoencoder(nn.Module):
     # ---- how ----
 
     def _features(self, x: Tensor, bottom: int, top: int) -> tuple[Tensor, Tensor | None]:
+        stages = list(self.encoder)  # indexing a ModuleList costs as much as a small layer
         for i in range(bottom, min(top, self.levels - 1)):
-            x = self.activation(_apply(self.encoder[i], x, self._side(i)))
+            x = self.activation(_apply(stages[i], x))
         if top < self.levels:
             return x, None
         code = self.experiment.code
         if code == "lista":
-            return self.encoder[0](x - self.decoder[0].bias), None  # of the centred picture, as inference is
-        a = _apply(self.encoder[top - 1], x, self._side(top - 1))
+            return stages[0](x - self.decoder[0].bias), None  # of the centred picture, as inference is
+        a = _apply(stages[top - 1], x)
         if code in codes.ACTIVATIONS:
             return codes.ACTIVATIONS[code](a), None
         if code == "gaussian":
@@ -153,19 +155,16 @@ class Autoencoder(nn.Module):
         return self.gain * torch.tanh(a), None  # predictive
 
     def _decode(self, h: Tensor, bottom: int, top: int) -> Tensor:
+        stages = list(self.decoder)
         for i in range(top - 1, bottom - 1, -1):
-            stage = self.decoder[i]
+            stage = stages[i]
             if self.tied:
                 h = F.linear(h, self.encoder[i].weight.t(), stage.bias)
             else:
-                h = _apply(stage, h, self._side(i + 1))
+                h = _apply(stage, h)
             if i > 0:
                 h = self.activation(h)
         return h
-
-    def _side(self, level: int) -> int:
-        """Side of the feature maps at a level of a convolutional stack."""
-        return self.shape[0] >> level
 
 
 class _Bias(nn.Module):
@@ -210,11 +209,12 @@ def _lista(e: Experiment, dictionary: Tensor) -> nn.Module:
     return Lista(dictionary, sparsity / 2, int(e.code_options["layers"]))
 
 
-def _apply(stage: nn.Module, x: Tensor, side: int) -> Tensor:
+def _apply(stage: nn.Module, x: Tensor) -> Tensor:
     """One stage on flat activations. Functional calls: a module call costs more than a small layer's product."""
     if isinstance(stage, nn.Linear):
         return F.linear(x, stage.weight, stage.bias)
     if isinstance(stage, (nn.Conv2d, nn.ConvTranspose2d)):
+        side = math.isqrt(x.shape[1] // stage.in_channels)  # of the feature maps, which are square
         return stage(x.unflatten(1, (stage.in_channels, side, side))).flatten(1)
     return stage(x)
 

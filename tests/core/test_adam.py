@@ -52,13 +52,13 @@ def test_a_tensor_whose_gradient_comes_later_counts_its_own_steps():
     assert all(torch.equal(mine, other.detach()) for mine, other in zip(ours, theirs))
 
 
-def test_a_tensor_without_a_gradient_keeps_its_value_and_has_no_state():
+def test_a_tensor_without_a_gradient_keeps_its_value_and_counts_no_step():
     moved, resting = torch.ones(3), torch.ones(3)
     moved.grad = torch.ones(3)
     optimiser = Adam([([moved, resting], 0.1)])
     optimiser.step()
     assert torch.allclose(moved, torch.full((3,), 0.9)) and torch.equal(resting, torch.ones(3))
-    assert list(optimiser.state) == [moved]
+    assert [optimiser.state[one].step for one in (moved, resting)] == [1, 0]
 
 
 @pytest.mark.parametrize("penalty", ['{"name": "l1", "weight": 0.1}', CONTRACTION])
