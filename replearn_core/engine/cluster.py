@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
 # One thread a worker, and UMAP on a threading layer that survives two calls at once. Freed memory goes back to the system from
-# 16 MB on, blocks above 4 MB at once: below, each step's tensors would be mapped anew, half a step's time (docs/decisions.md).
+# 8 MB on, blocks above 2 MB at once: below, each step's tensors would be mapped anew, half a step's time (docs/decisions.md).
 QUIET = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "NUMBA_THREADING_LAYER": "omp",
-    "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20),
-    "MALLOC_MMAP_THRESHOLD_": str(4 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(8 * 2**20),
+    "MALLOC_MMAP_THRESHOLD_": str(2 * 2**20),
 }
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from replearn_core.measures.checks import labels, matrix, same_samples, whole
 
+Scaling = Callable[[np.ndarray], np.ndarray]
+
+BLOCK = 2_048  # held-out samples that are scaled and classified at once
 ITERATIONS = 5000  # of L-BFGS: tens to hundreds are usual; past this the probe keeps the weights that it has
 
 
@@ -31,9 +34,8 @@ def linear_probe(
     ValueError: shapes disagree, one class only, NaN or Inf.
     """
     train, y_train, test, y_test = _checked(train_codes, train_labels, test_codes, test_labels)
-    if standardise:
-        train, test = _standardised(train, test)
-    return _accuracy(train, y_train, test, y_test)
+    scaled = _scaling(train, standardise)
+    return _accuracy(scaled(train), y_train, test, y_test, scaled)
 
 
 def few_label_probe(
@@ -58,10 +60,9 @@ def few_label_probe(
     for label, count in zip(*np.unique(y_train, return_counts=True), strict=True):
         if count < per_class:
             raise ValueError(f"class {label} has {count} training samples; per_class asks for {per_class}")
-    if standardise:
-        train, test = _standardised(train, test)
+    scaled = _scaling(train, standardise)
     draws = [_draw(y_train, per_class, whole("seeds", seed, 0)) for seed in seeds]
-    return np.array([_accuracy(train[rows], y_train[rows], test, y_test) for rows in draws])
+    return np.array([_accuracy(scaled(train[rows]), y_train[rows], test, y_test, scaled) for rows in draws])
 
 
 def _draw(y: np.ndarray, per_class: int, seed: int) -> np.ndarray:
@@ -81,21 +82,27 @@ def _checked(
         raise ValueError(f"train_codes has {train.shape[1]} units but test_codes {test.shape[1]}; they must be equal")
     if len(np.unique(y_train)) < 2:
         raise ValueError(f"train_labels has one class only ({y_train[0]}); a classifier needs at least 2")
-    return train.astype(np.float64), y_train, test.astype(np.float64), y_test
+    return train.astype(np.float64), y_train, test, y_test
 
 
-def _standardised(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _scaling(train: np.ndarray, standardise: bool) -> Scaling:
+    """Rows (n, K) of any type → float64, standardised as `train` is, or as they are."""
     from sklearn.preprocessing import StandardScaler
 
+    if not standardise:
+        return lambda rows: rows.astype(np.float64, copy=False)
     scaler = StandardScaler().fit(train)
-    return scaler.transform(train), scaler.transform(test)
+    return lambda rows: scaler.transform(rows.astype(np.float64, copy=False))
 
 
-def _accuracy(train: np.ndarray, y_train: np.ndarray, test: np.ndarray, y_test: np.ndarray) -> float:
+def _accuracy(train: np.ndarray, y_train: np.ndarray, test: np.ndarray, y_test: np.ndarray, scaled: Scaling) -> float:
+    """train (n, K): scaled already; test (M, K): not yet, since all of MNIST's in float64 would be 63 MB at once."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = LogisticRegression(max_iter=ITERATIONS).fit(train, y_train)
-    return float(fitted.score(test, y_test))
+    blocks = (slice(start, start + BLOCK) for start in range(0, len(test), BLOCK))
+    right = sum(int((fitted.predict(scaled(test[rows])) == y_test[rows]).sum()) for rows in blocks)
+    return right / len(test)
