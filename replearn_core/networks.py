@@ -135,7 +135,7 @@ class Autoencoder(nn.Module):
     # ---- how ----
 
     def _features(self, x: Tensor, bottom: int, top: int) -> tuple[Tensor, Tensor | None]:
-        stages = list(self.encoder)  # indexing a ModuleList costs as much as a small layer
+        stages = list(self.encoder)  # at once: a ModuleList makes a string of each index
         for i in range(bottom, min(top, self.levels - 1)):
             x = self.activation(_apply(stages[i], x))
         if top < self.levels:

@@ -22,7 +22,6 @@ from replearn_core.engine.preload import end_with
 
 log = logging.getLogger(__name__)
 
-START = 120  # seconds that a worker has to start: its imports took above 30 at a load of 15
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 2,  # so the third worker that a run kills is its last
     "distributed.admin.low-level-log-length": 200,  # bounds the scheduler's memory of our messages: 200 × 56 kB
@@ -61,8 +60,8 @@ async def serve(workers: int, folder: str) -> None:
 async def keep(begun: Callable[[], Nanny], pause: float = 1.0) -> None:
     """One worker's nanny after another, until cancelled. begun: makes the next one.
 
-    Dask gives a worker up for good that did not start in time, the first or one after a death. A machine that was too busy
-    would then have no worker for as long as its server runs.
+    Dask gives a worker up for good that did not start, the first or one after a death, and there would be none for as long as
+    the server runs.
     """
     while True:
         nanny = begun()
@@ -88,7 +87,7 @@ def _nanny(address: str, number: int, workers: int, folder: str) -> Nanny:
         dashboard_address="127.0.0.1:0",
         silence_logs=logging.WARNING,
         preload=["replearn_core.engine.preload"],
-        death_timeout=START,
+        death_timeout=None,  # a start took above 30 s at a load of 15; of one given up, Dask leaves a process with its name
     )
 
 
