@@ -9,10 +9,13 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,14 +29,23 @@ QUIET = [
     "--browser.gatherUsageStats=false",
     "--server.fileWatcherType=none",
 ]
+_port = 0
+DRAWN = """() => document.querySelector('.st-key-theme_place .stBidiComponent')
+  && !document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')"""
+# Nothing fades any more; the home page's small films go on.
+STILL = "() => document.getAnimations().every((one) => one.playState !== 'running' || one.animationName === 'lab-frames')"
 PATIENCE = 120_000  # ms; long, since the machine may be busy: nothing here measures time
 
 
 @dataclass
 class Server:
-    """The app as `streamlit run app.py` serves it; `stop` and `start` make a fresh server over the same store."""
+    """The app as `streamlit run app.py` serves it; `stop` and `start` make a fresh server over the same store.
+
+    warm: whether its workers train a little before anybody asks, as they do for visitors; each second of it is the other tests'.
+    """
 
     store: Path
+    warm: bool = False
     port: int = 0
     process: subprocess.Popen | None = None
 
@@ -45,7 +57,7 @@ class Server:
         self.port = free_port()
         command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={self.port}", "--server.address=127.0.0.1"]
         with (self.store / "server.log").open("ab") as log:
-            environment = {**os.environ, "REPLEARN_STORE": str(self.store / "runs")}
+            environment = {**os.environ, "REPLEARN_STORE": str(self.store / "runs"), "REPLEARN_WARM": "01"[self.warm]}
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment)
         end = time.monotonic() + 60
         while not answers(f"{self.address}/_stcore/health"):
@@ -87,9 +99,16 @@ def served(app: str, *flags: str, log: Path, path: str = ""):
 
 
 def free_port() -> int:
+    """The port that the server before had, if it is free again: what a tab keeps of Streamlit's scripts is kept by address."""
+    global _port
     with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(("127.0.0.1", _port))
+        except OSError:
+            listening.bind(("127.0.0.1", 0))
+        _port = listening.getsockname()[1]
+    return _port
 
 
 def answers(address: str) -> bool:
@@ -97,6 +116,12 @@ def answers(address: str) -> bool:
         return urllib.request.urlopen(address, timeout=2).status == 200
     except (urllib.error.URLError, OSError):
         return False
+
+
+def settled(page):
+    """All is drawn and stands still: a place that is measured now stays."""
+    page.wait_for_function(DRAWN)
+    page.wait_for_function(STILL)
 
 
 def wait_for(true, seconds: float = 30.0):
@@ -107,28 +132,21 @@ def wait_for(true, seconds: float = 30.0):
 
 
 @pytest.fixture
-def page_of(context_with):
+def page_of(tabs):
     """page_of(base, address, allow="", **options) → a page; at the end no console may have complained but of what was allowed.
 
     Nothing may be asked of any other server than `base`.
     """
-    pages, complaints = [], []
     allowed = ["willReadFrequently"]  # the readings of these tests, not of the component
 
     def open_page(base: str, address: str, allow: str = "", **options):
         if allow:
             allowed.append(allow)
-        page = context_with(options).new_page()
-        pages.append(page)
-        page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(f"{said.text} {said.location}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: request.url.startswith((base, "data:", "blob:")) or complaints.append(request.url))
-        page.goto(address)
-        return page
+        return tabs.open(address, complaints, kinds=("error", "warning"), within=base, **options)
 
+    complaints: list[str] = []
     yield open_page
-    for page in pages:
-        page.close()
+    tabs.leave()
     assert [text for text in complaints if not any(re.search(pattern, text) for pattern in allowed)] == []
 
 
@@ -145,26 +163,71 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def context_with(chromium):
-    """context_with(options) → one context for each set of options, so that Streamlit's own scripts are fetched once."""
-    contexts = {}
+class Tabs:
+    """Tabs that tests use one after another; each test finds its own as a stranger's: nothing stored, no cookie.
 
-    def get(options):
+    A tab that has compiled Streamlit's scripts opens a page with a third of the work of a new one (docs/decisions.md).
+    """
+
+    def __init__(self, browser):
+        self.browser = browser
+        self.free: dict[str, list] = {}
+        self.taken: list[tuple[str, Any, dict[str, Callable]]] = []
+
+    def open(
+        self,
+        address: str,
+        complaints: list[str],
+        *,
+        kinds: tuple[str, ...] = ("error",),
+        within: str = "",
+        viewport: dict[str, int],
+        color_scheme: str = "light",
+        reduced_motion: str = "no-preference",
+        **options,
+    ):
+        """A page at `address`. What its console says of these kinds, and what it asks outside `within`, comes to `complaints`."""
         key = json.dumps(options, sort_keys=True)
-        if key not in contexts:
-            contexts[key] = chromium.new_context(**options)
-        return contexts[key]
+        free = self.free.setdefault(key, [])
+        page = free.pop() if free else self.browser.new_context(**options).new_page()
+        page.set_default_timeout(PATIENCE)
+        page.set_viewport_size(viewport)
+        page.emulate_media(media="null", color_scheme=color_scheme, reduced_motion=reduced_motion)
+        parts = urllib.parse.urlsplit(address)
+        page.goto(f"{parts.scheme}://{parts.netloc}/_stcore/health")  # a document of this server that runs nothing
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        page.context.clear_cookies()
+        listeners: dict[str, Callable] = {
+            "console": lambda said: said.type in kinds and complaints.append(f"{said.text} {said.location}"),
+            "pageerror": lambda error: complaints.append(str(error)),
+            "request": lambda asked: asked.url.startswith((within, "data:", "blob:")) or complaints.append(asked.url),
+        }
+        for event, listener in listeners.items():
+            page.on(event, listener)
+        self.taken.append((key, page, listeners))
+        page.goto(address)
+        return page
 
-    yield get
-    for context in contexts.values():
-        context.close()
+    def leave(self) -> None:
+        """All pages that are open are left; their tabs wait for the next test."""
+        for key, page, listeners in self.taken:
+            if not page.is_closed():
+                for event, listener in listeners.items():
+                    page.remove_listener(event, listener)
+                page.goto("about:blank")
+                self.free[key].append(page)
+        self.taken.clear()
+
+
+@pytest.fixture(scope="session")
+def tabs(chromium):
+    return Tabs(chromium)
 
 
 @pytest.fixture
 def fresh_server(tmp_path):
     """A server that nobody has asked anything yet, over an empty store."""
-    server = Server(tmp_path).start()
+    server = Server(tmp_path, warm=True).start()
     yield server
     server.stop()
 
@@ -178,22 +241,14 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def visit(chromium):
-    """visit(address, lang="en", **options) → a page in a context of its own; at the end no console may have complained."""
-    contexts, complaints = [], []
+def visit(tabs):
+    """visit(address, lang="en", **options) → a page as a stranger opens it; at the end no console may have complained."""
+    complaints: list[str] = []
 
     def open_page(address: str, lang: str = "en", **options):
         locale = {"en": "en-US", "zh-TW": "zh-TW"}[lang]
-        context = chromium.new_context(**{"viewport": {"width": 1440, "height": 900}, "locale": locale} | options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("console", lambda said: said.type == "error" and complaints.append(f"{said.text} {said.location}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(address)
-        return page
+        return tabs.open(address, complaints, **{"viewport": {"width": 1440, "height": 900}, "locale": locale} | options)
 
     yield open_page
-    for context in contexts:
-        context.close()
+    tabs.leave()
     assert [said for said in complaints if not LOOKING_FOR_ROOT.search(said)] == []

@@ -10,7 +10,7 @@ import pytest
 from pages.ui import palette
 from pages.ui.menu import GROUPS
 from pages.ui.text import LANGUAGES, said
-from tests.browser.conftest import PATIENCE
+from tests.browser.conftest import DRAWN, PATIENCE, settled, wait_for
 from tests.browser.test_class import join, opened_room, to_board
 
 pytestmark = pytest.mark.browser
@@ -21,12 +21,8 @@ INK = {"light": palette.LIGHT.muted, "dark": palette.DARK.muted}
 PROJECTOR, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 # Streamlit's own markup, which no page of ours can change: axe's rule → the elements that it names, and why that is no harm.
 THEIRS: dict[str, tuple[str, ...]] = {}
-DRAWN = """() => document.querySelector('.st-key-theme_place .stBidiComponent')
-  && !document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')"""
 UNFOLD = "() => document.querySelectorAll('[data-testid=stExpander] details:not([open]) > summary').forEach((one) => one.click())"
 MUTED = "() => getComputedStyle(document.documentElement).getPropertyValue('--lab-muted').trim()"
-# Nothing fades any more; the home page's small films go on.
-STILL = "() => document.getAnimations().every((one) => one.playState !== 'running' || one.animationName === 'lab-frames')"
 # The rules that axe calls serious or critical are all among its standard ones.
 FINDINGS = """async () => {
   const found = await axe.run(document, { resultTypes: ["violations"] });
@@ -92,11 +88,6 @@ def axe():
     return look
 
 
-def settled(page):
-    page.wait_for_function(DRAWN)
-    page.wait_for_function(STILL)
-
-
 def drawn_for(page, appearance):
     """The server has drawn for this appearance, too."""
     page.wait_for_function(f"({MUTED})() === '{INK[appearance]}'")
@@ -152,6 +143,7 @@ def test_share_and_own_data_take_the_keyboard_in_and_give_it_back_and_axe_finds_
     page.wait_for_function("() => document.activeElement.dataset.testid === 'stPopoverBody'")
     page.locator(".st-key-share_shorten button:visible").last.click()
     page.locator(".st-key-share_box img.qr").wait_for()
+    settled(page)  # what folds is drawn anew with the short link, and a press before that is undone by it
     for one in page.locator(".st-key-share_box summary").all():
         one.click()
     page.locator(".st-key-share_box [data-testid=stFileUploader]").wait_for()
@@ -212,11 +204,12 @@ def test_a_film_is_printed_in_light_colours_and_stands_on_the_screen_in_dark_one
     canvas = film.locator("section.features canvas")
     canvas.wait_for()
     on_screen = canvas.evaluate(LIGHTNESS)
+    assert on_screen < 128
     page.emulate_media(media="print", color_scheme="dark")
-    assert on_screen < 128 < canvas.evaluate(LIGHTNESS)
+    wait_for(lambda: canvas.evaluate(LIGHTNESS) > 128)  # told with the next frame; a real print, before it is laid out
     assert film.evaluate("(one) => getComputedStyle(one).color") == "rgb(31, 36, 48)"
     page.emulate_media(media="screen", color_scheme="dark")
-    assert canvas.evaluate(LIGHTNESS) == on_screen
+    wait_for(lambda: canvas.evaluate(LIGHTNESS) == on_screen)
 
 
 def test_axe_finds_nothing_serious_for_a_teacher_a_student_and_the_wall(visit, server, axe):
@@ -259,8 +252,7 @@ def test_axe_finds_nothing_serious_with_points_chosen_on_the_latent_page_in_a_fr
 @pytest.mark.parametrize("name", ["autoencoder", "latent", "properties"])
 def test_the_tab_key_reaches_every_control_in_sight_and_each_shows_that_it_has_the_focus(visit, server, name):
     page = visit(f"{server.address}/{name}?lang=en", viewport=PROJECTOR)
-    page.wait_for_function(DRAWN)
-    page.wait_for_function(STILL)
+    settled(page)
     page.evaluate(KEYBOARD)
     controls, reached, hidden = set(page.evaluate("controls()")), set(), []
     for _ in range(3 * len(controls)):

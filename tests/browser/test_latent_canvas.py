@@ -455,12 +455,9 @@ ARCHITECTURES = {
 }
 
 
-@pytest.fixture(scope="module")
-def blank(context_with, server):
-    page = context_with({"viewport": {"width": 1100, "height": 900}}).new_page()
-    page.goto(f"{server}/_stcore/health")
-    yield page
-    page.close()
+@pytest.fixture
+def blank(page_of, server):
+    return page_of(server, f"{server}/_stcore/health", viewport={"width": 1100, "height": 900})
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

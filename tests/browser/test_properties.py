@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pages.ui.text import said
+from tests.browser.conftest import settled
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measure of anything
@@ -51,6 +52,7 @@ def test_a_line_can_be_dragged_and_moved_by_keys_and_the_count_follows(visit, se
     board, answer = page.locator(".lines svg").first, page.locator(".st-key-properties_answer")
     caption = page.locator(".lines figcaption").first
     expect(caption).to_have_text(said("en", "properties.plane.lines_title", n=4, regions=9))
+    settled(page)
     knob = board.locator("circle.knob").first.bounding_box()
     square = board.bounding_box()
     assert knob and square

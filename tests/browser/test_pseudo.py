@@ -4,12 +4,10 @@ import pytest
 
 from pages.ui.menu import GROUPS
 from tests import pseudo
-from tests.browser.conftest import PATIENCE, Server
+from tests.browser.conftest import DRAWN, PATIENCE, Server
 
 pytestmark = pytest.mark.browser
 PAGES = [name for group in GROUPS.values() for name in group]
-DRAWN = """() => document.querySelector('.st-key-theme_place .stBidiComponent')
-  && !document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')"""
 # Elements of one or two pixels are for screen readers; what the visitor types or picks in a box may be longer than the box.
 CUT_OFF = """() => [...document.querySelectorAll(
     "[data-testid=stMain] :is(label, button, h1, h2, h3, h4, [role=radio], [data-testid=stMetricLabel], a), header :is(a, button)"

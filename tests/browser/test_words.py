@@ -7,13 +7,11 @@ from playwright.sync_api import expect
 
 from pages.ui.components import words
 from pages.ui.text import LANGUAGES, said
-from tests.browser.conftest import PATIENCE, wait_for
+from tests.browser.conftest import DRAWN, PATIENCE, wait_for
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measure of anything
 
-DRAWN = """() => document.querySelector('.st-key-theme_place .stBidiComponent')
-  && !document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')"""
 UPLOADERS = ("malware", "malware?part=own", "notifications?part=own")
 # What a visitor sees in an uploader beside its label: texts, and what the style writes before and after an element.
 SEEN = """uploader => [uploader, ...uploader.querySelectorAll('*')]
