@@ -9,6 +9,7 @@ SLOW = $(shell grep -rlE 'mark\.slow' tests --include='*.py' --exclude-dir=brows
 
 .PHONY: run test check lint types fast rest bench assets claims space clean
 .DELETE_ON_ERROR:
+unexport PYTHONDONTWRITEBYTECODE  # some hundred processes read the same modules: compiled once, not by each
 
 run: $(VENV)/.app  ## serve the app on port $(PORT)
 	$(VENV)/bin/streamlit run app.py --server.port=$(PORT)

@@ -4,6 +4,8 @@ import os
 
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before torch or NumPy are imported: equal runs are equal bit for bit on one thread only
+# A visitor finds workers that have trained a little already; here each second of that is another test's.
+os.environ.setdefault("REPLEARN_WARM", "0")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402

@@ -20,7 +20,14 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--js-flags=--no-opt --no-maglev",  # no page lives long enough to win back what the optimising compilers cost
+]
 # On a deep link Streamlit's page looks for its root below the page's own path first, and finds nothing there.
 LOOKING_FOR_ROOT = re.compile(r"404 .*'url': '[^']*/_stcore/(health|host-config)'")
 QUIET = [
@@ -154,7 +161,9 @@ def page_of(tabs):
 def chromium():
     """The browser; skips where there is none, fails where REPLEARN_REQUIRE names it."""
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    binary = shutil.which("chromium")
+    binary = shutil.which("chromium-headless-shell") or shutil.which(
+        "chromium"
+    )  # the first is the same without windows, and lighter
     if binary is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
     with sync.sync_playwright() as driver:
@@ -233,8 +242,16 @@ def fresh_server(tmp_path):
 
 
 @pytest.fixture(scope="module")
+def module_server(tmp_path_factory):
+    """A server for the tests of one module, over an empty store; its runs stay between them."""
+    server = Server(tmp_path_factory.mktemp("app")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """One server for the tests of a module; its runs stay between them."""
+    """A server for modules that do not mind what others have trained on it; those that do put `module_server` in its place."""
     server = Server(tmp_path_factory.mktemp("app")).start()
     yield server
     server.stop()

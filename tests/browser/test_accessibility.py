@@ -254,15 +254,17 @@ def test_the_tab_key_reaches_every_control_in_sight_and_each_shows_that_it_has_t
     page = visit(f"{server.address}/{name}?lang=en", viewport=PROJECTOR)
     settled(page)
     page.evaluate(KEYBOARD)
-    controls, reached, hidden = set(page.evaluate("controls()")), set(), []
-    for _ in range(3 * len(controls)):
-        page.keyboard.press("Tab")
-        found = page.evaluate("focused()")
-        reached.add(found["name"])
-        if found["control"] and not found["shows"]:
-            hidden.append(found["name"])
-        if controls <= reached:
-            break
+    reached, hidden = set(), []
+    for _ in range(2):  # what was drawn anew in the meantime is another control
+        controls = set(page.evaluate("controls()"))
+        for _ in range(2 * len(controls)):
+            page.keyboard.press("Tab")
+            found = page.evaluate("focused()")
+            reached.add(found["name"])
+            if found["control"] and not found["shows"]:
+                hidden.append(found["name"])
+            if controls <= reached:
+                break
     assert len(controls) > 20 and controls - reached == set() and hidden == []
 
 

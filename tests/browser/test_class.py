@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from pages.ui.lessons.lesson import lessons
@@ -11,6 +12,11 @@ expect.set_options(timeout=PATIENCE)
 HOSTILE = "<img src=x onerror=a()>"
 MARKED = "**Mia** :red[x]"
 QUESTION = "How many numbers does a digit need?"
+
+
+@pytest.fixture(scope="module")
+def server(module_server):
+    return module_server
 
 
 def opened_room(teacher, *, choices=""):

@@ -19,6 +19,11 @@ needs_data = pytest.mark.skipif(not os.environ.get("REPLEARN_DATA"), reason="REP
 expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measure of anything
 
 
+@pytest.fixture(scope="module")
+def server(module_server):
+    return module_server
+
+
 @pytest.fixture
 def lab(visit, server):
     """lab(query, lang, …) → the lab's page at this address of the module's server."""

@@ -13,6 +13,11 @@ from tests.browser.conftest import PATIENCE, wait_for
 CAPTION = ".latent .caption"
 
 
+@pytest.fixture(scope="module")
+def server(module_server):
+    return module_server
+
+
 def opened(visit, server, lang="en", query="", **options):
     page = visit(f"{server.address}/latent?lang={lang}{query}", lang, **options)
     page.locator(".st-key-latent_page").wait_for()

@@ -15,6 +15,11 @@ expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measu
 LESSON = "squeeze"  # four runs of a few seconds
 
 
+@pytest.fixture(scope="module")
+def server(module_server):
+    return module_server
+
+
 def guess(page, lang, n, choice=0):
     """Guess at step n as a student would, and wait until the visitor's own run has been compared with it."""
     step = lessons(lang)[LESSON].steps[n - 1]

@@ -15,6 +15,11 @@ pytestmark = pytest.mark.browser
 expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measure of anything
 
 
+@pytest.fixture(scope="module")
+def server(module_server):
+    return module_server
+
+
 def pictures(count: int = 240) -> bytes:
     """Pictures of 8×8 pixels with a bright row or column for each of two classes."""
     random, stream = np.random.default_rng(0), io.BytesIO()

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from safetensors.torch import load
 
 from replearn_core import datasets, tasks
-from replearn_core.applications.deployment import FORMS, Model, bill, earnings, forms, frontier, models_of, reaching, switches
+from replearn_core.applications.deployment import (
+    FORMS,
+    Model,
+    bill,
+    earnings,
+    forms,
+    frontier,
+    models_of,
+    reaching,
+    resident,
+    switches,
+)
 from replearn_core.applications.deployment.measure import measure
 from replearn_core.latent import Subject
 from replearn_core.presets import preset
@@ -35,6 +46,12 @@ def subject():
 @pytest.fixture(scope="module")
 def answer(subject):
     return measure(subject, **KNOBS)
+
+
+@pytest.fixture
+def memory_untold(monkeypatch):
+    """No process of its own for each form: `answer` has those numbers."""
+    monkeypatch.setattr(resident, "serving", lambda *_: None)
 
 
 def test_every_form_is_measured_and_in_its_order(answer):
@@ -106,7 +123,7 @@ def test_files_can_be_read_back(subject, answer):
     onnx.checker.check_model(onnx.load(io.BytesIO(answer.arrays["onnx"].tobytes())))
 
 
-def test_without_labels_the_whole_autoencoder_is_the_product():
+def test_without_labels_the_whole_autoencoder_is_the_product(memory_untold):
     s = trained("undercomplete", "patches")
     found = measure(s, **KNOBS)
     assert found.numbers["classes"] == 0 and -1 < found.numbers["float32.quality"] <= 1
@@ -114,12 +131,12 @@ def test_without_labels_the_whole_autoencoder_is_the_product():
 
 
 @pytest.mark.parametrize("variant", ["sparse", "k_sparse", "vae", "psc", "lista"])
-def test_every_kind_of_code_can_be_shipped(variant):
+def test_every_kind_of_code_can_be_shipped(memory_untold, variant):
     found = measure(trained(variant), **KNOBS)
     assert found.numbers["onnx.quality"] == pytest.approx(found.numbers["float32.quality"], abs=0.01)
 
 
-def test_what_there_is_so_far_is_told_while_it_is_measured(subject):
+def test_what_there_is_so_far_is_told_while_it_is_measured(memory_untold, subject):
     seen = []
     measure(subject, **KNOBS, on_progress=lambda share, partial=None: seen.append((share, partial and partial())))
     shares = [share for share, _ in seen]
