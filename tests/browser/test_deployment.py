@@ -23,9 +23,3 @@ def test_a_press_measures_the_forms_and_the_model_that_is_taken_home_runs(visit,
         session = onnxruntime.InferenceSession(archive.read("model.onnx"), providers=["CPUExecutionProvider"])
     (scores,) = session.run(None, {"x": np.zeros((3, 64), np.float32)})
     assert scores.shape == (3, 10) and np.isfinite(scores).all()
-
-
-def test_a_phone_never_scrolls_sideways(visit, server):
-    page = visit(f"{server.address}/deployment", viewport={"width": 390, "height": 844})
-    expect(page.locator(".st-key-deployment_measure button")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

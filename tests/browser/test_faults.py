@@ -1,14 +1,16 @@
 """Faults as a visitor meets them: a run that takes too long, one that runs out of memory, an engine that is gone for a while."""
 
+import json
 import os
 import signal
+import urllib.request
 
 import psutil
 import pytest
 from playwright.sync_api import expect
 
 from pages.ui.text import said
-from tests.browser.conftest import served
+from tests.browser.conftest import served, wait_for
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measure of anything
@@ -28,10 +30,15 @@ def hubs_of(server) -> list[psutil.Process]:
     ]
 
 
+def healthz(server) -> dict:
+    return json.load(urllib.request.urlopen(f"{server.address}/healthz", timeout=20))
+
+
 def test_a_run_past_its_limit_is_shown_as_failed_with_what_it_learned_and_another_one_works(fresh_server, visit, monkeypatch):
     fresh_server.stop()
     monkeypatch.setenv("REPLEARN_RUN_SECONDS", "7")
     fresh_server.start()
+    wait_for(lambda: healthz(fresh_server)["warm_workers"], 120)  # of the seconds none goes by with imports
     page = visit(f"{fresh_server.address}/autoencoder?{LONG}", lang="zh-TW")
     train(page, "zh-TW")
     failed = page.locator(".st-key-state_failed")

@@ -44,9 +44,3 @@ def test_a_file_of_ones_own_comes_to_its_result_with_nothing_broken(visit, serve
     expect(page.locator(".st-key-notifications_download")).to_be_visible()
     expect(page.locator(".st-key-notifications_kept")).to_be_visible()
     assert page.get_by_test_id("stAlert").count() == 0
-
-
-def test_a_phone_never_scrolls_sideways(visit, server):
-    page = visit(f"{server.address}/notifications", lang="zh-TW", viewport={"width": 390, "height": 844})
-    expect(page.locator(".st-key-notifications_run button")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,5 +1,7 @@
 """Every page in both languages, without a browser and without an engine: it draws, speaks one language, and survives any link."""
 
+import re
+
 import pytest
 from streamlit.runtime.scriptrunner import exec_code
 from streamlit.testing.v1 import AppTest
@@ -75,6 +77,7 @@ def test_switching_the_language_keeps_every_knob_and_the_rest_of_the_link():
         {"penalties": "kl_sparsity:1", "code": "relu"},
         {"code_size": "9" * 5000},
         {"hidden": "1,2,3,4,5,6,7,8,9"},
+        {"title": "<b>bold</b>"},
     ],
     ids=lambda query: "&".join(f"{key}={str(value)[:20]}" for key, value in query.items()),
 )
@@ -84,6 +87,24 @@ def test_a_link_with_a_bad_value_says_so_and_the_page_works(query):
     told = app.container(key="notices").text
     assert told and all(not line.value.startswith("problem.") for line in told)
     assert not [number for number in app.number_input if number.value is None]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"epochs": "1e9"}, r"Epochs.*1 to 2,000"),
+        ({"epochs": "-1"}, r"Epochs.*1 to 2,000"),
+        ({"epochs": "abc"}, r"Epochs.*1 to 2,000"),
+        ({"epochs": ""}, r"Epochs.*1 to 2,000"),
+        ({"learning_rate": "nan"}, r"Learning rate"),
+        ({"version": "0"}, r"Version 0"),
+        ({"version": "7"}, r"newer version"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_setting_that_cannot_be_is_told_by_its_name_with_what_can_be(query, words):
+    app = opened("autoencoder", lang="en", **query)
+    assert not app.exception and re.search(words, " ".join(line.value for line in app.container(key="notices").text))
 
 
 def test_a_run_that_never_was_one_that_was_deleted_and_no_run_at_all_get_one_answer():
