@@ -236,7 +236,7 @@ def tabs(chromium):
 @pytest.fixture
 def fresh_server(tmp_path):
     """A server that nobody has asked anything yet, over an empty store."""
-    server = Server(tmp_path, warm=True).start()
+    server = Server(tmp_path).start()
     yield server
     server.stop()
 

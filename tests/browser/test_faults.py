@@ -37,8 +37,9 @@ def healthz(server) -> dict:
 def test_a_run_past_its_limit_is_shown_as_failed_with_what_it_learned_and_another_one_works(fresh_server, visit, monkeypatch):
     fresh_server.stop()
     monkeypatch.setenv("REPLEARN_RUN_SECONDS", "7")
+    fresh_server.warm = True  # of the seconds none goes by with imports
     fresh_server.start()
-    wait_for(lambda: healthz(fresh_server)["warm_workers"], 120)  # of the seconds none goes by with imports
+    wait_for(lambda: healthz(fresh_server)["warm_workers"], 120)
     page = visit(f"{fresh_server.address}/autoencoder?{LONG}", lang="zh-TW")
     train(page, "zh-TW")
     failed = page.locator(".st-key-state_failed")
