@@ -5,7 +5,7 @@ PORT ?= 8501
 BENCH = $(VENV)/bench
 JOBS ?= 2
 PYTEST = $(VENV)/bin/python -m pytest -n $(JOBS)
-SLOW = $(sort $(shell grep -rlE 'mark\.slow' tests --include='*.py' --exclude-dir=browser))  # the other files need not be read for these
+SLOW = $(shell grep -rlE 'mark\.slow' tests --include='*.py' --exclude-dir=browser)  # the other files need not be read for these
 
 .PHONY: run test check lint types fast rest bench assets claims space clean
 .DELETE_ON_ERROR:
@@ -28,8 +28,8 @@ types: $(VENV)/.dev
 fast: $(VENV)/.dev
 	$(PYTEST) --dist worksteal -m "not browser and not slow" --ignore=tests/browser
 
-rest: $(VENV)/.dev  # a file's tests share a server; the short files come last, so that no core waits long for the other
-	$(PYTEST) --dist loadfile --no-loadscope-reorder -m "browser or slow" tests/browser $(SLOW)
+rest: $(VENV)/.dev  # a file's tests share a server
+	$(PYTEST) --dist loadfile -m "browser or slow" tests/browser $(SLOW)
 
 bench: $(BENCH)/.ready  ## the tables that README quotes; REPLEARN_DATA names the real data
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(BENCH)/bin/python benchmarks/loop.py

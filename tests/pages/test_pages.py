@@ -57,10 +57,6 @@ def test_switching_the_language_keeps_every_knob_and_the_rest_of_the_link():
 @pytest.mark.parametrize(
     "query",
     [
-        {"epochs": "1e9"},
-        {"epochs": "-1"},
-        {"epochs": "abc"},
-        {"epochs": ""},
         {"epochs": ["1", "2"]},
         {"run": "../../etc"},
         {"six": "../../etc"},
@@ -70,7 +66,6 @@ def test_switching_the_language_keeps_every_knob_and_the_rest_of_the_link():
         {"run": ["0" * 32, "1" * 32]},
         {"pins": "x,y,z"},
         {"epoch": "nan"},
-        {"learning_rate": "nan"},
         {"lr": "nan"},
         {"dataset": "<script>alert(1)</script>"},
         {"version": "99"},
@@ -104,7 +99,9 @@ def test_a_link_with_a_bad_value_says_so_and_the_page_works(query):
 )
 def test_a_setting_that_cannot_be_is_told_by_its_name_with_what_can_be(query, words):
     app = opened("autoencoder", lang="en", **query)
-    assert not app.exception and re.search(words, " ".join(line.value for line in app.container(key="notices").text))
+    assert not app.exception and not app.error
+    assert re.search(words, " ".join(line.value for line in app.container(key="notices").text))
+    assert not [number for number in app.number_input if number.value is None]
 
 
 def test_a_run_that_never_was_one_that_was_deleted_and_no_run_at_all_get_one_answer():
