@@ -272,10 +272,15 @@ def warm_up() -> float:
 
 def prepare(worker: Worker) -> None:
     """Niced, one thread, warm: what every worker of ours does as it starts, in a thread so that it takes tasks meanwhile."""
-    if hasattr(os, "nice"):
-        os.nice(10)  # pages stay quick while runs are busy
+    step_down()
     if os.environ.get("REPLEARN_WARM", "1") != "0":
         threading.Thread(target=_warm_and_say, args=(worker,), daemon=True, name="replearn-warm-up").start()
+
+
+def step_down() -> None:
+    """Let pages go first while runs are busy. Once or twice is the same."""
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, 0, max(10, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def _warm_and_say(worker: Worker) -> None:

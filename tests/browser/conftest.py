@@ -26,7 +26,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--js-flags=--no-opt --no-maglev",  # no page lives long enough to win back what the optimising compilers cost
+    # No page lives long enough to win back what the optimising compilers cost, nor to fill a heap that would be cleared rarely.
+    "--js-flags=--no-opt --no-maglev --single-threaded-gc --min-semi-space-size=64 --initial-heap-size=512",
 ]
 # On a deep link Streamlit's page looks for its root below the page's own path first, and finds nothing there.
 LOOKING_FOR_ROOT = re.compile(r"404 .*'url': '[^']*/_stcore/(health|host-config)'")
@@ -129,6 +130,16 @@ def settled(page):
     """All is drawn and stands still: a place that is measured now stays."""
     page.wait_for_function(DRAWN)
     page.wait_for_function(STILL)
+
+
+def move(page, address: str):
+    """To another page of the app within the session, as a press of its menu does: half the work of a visit."""
+    before = page.locator("h1").first.inner_text()
+    page.evaluate(
+        "(to) => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate', { state: {} })); }", address
+    )
+    page.wait_for_function("(before) => ![undefined, before].includes(document.querySelector('h1')?.innerText)", arg=before)
+    page.wait_for_function(DRAWN)
 
 
 def wait_for(true, seconds: float = 30.0):

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import pytest
 
 from pages.ui import palette
+from pages.ui.components import words
 from pages.ui.menu import GROUPS
 from pages.ui.text import LANGUAGES, said
-from tests.browser.conftest import DRAWN, PATIENCE, settled, wait_for
+from tests.browser.conftest import DRAWN, PATIENCE, move, settled, wait_for
 from tests.browser.test_class import join, opened_room, to_board
 
 pytestmark = pytest.mark.browser
@@ -66,10 +67,23 @@ KEYBOARD = """() => {
 }"""
 
 
+# Streamlit's own English labels, those of which we have the Chinese; two letters may be a sign.
+THEIR_WORDS = "|".join(re.sub(r"\\\{\w+\\\}", ".+", re.escape(one)) for one, _ in words.said("zh-TW").values() if len(one) > 2)
+LABELS = """() => [...document.querySelectorAll('[aria-label], [placeholder]')]
+  .flatMap((one) => [one.ariaLabel, one.placeholder].filter(Boolean))"""
+
+
 class Looked(NamedTuple):
-    """What one visit to a page found. findings: axe's grave ones; sideways: px by which a phone can scroll."""
+    """What one visit to a page found.
+
+    findings: axe's grave ones. labels: what only screen readers and empty boxes say. skips: the first link's words. lang: the
+    document's own. sideways: px by which a phone can scroll.
+    """
 
     findings: set[tuple[str, ...]]
+    labels: list[str]
+    skips: str
+    lang: str
     sideways: list[int]
 
 
@@ -96,27 +110,34 @@ def drawn_for(page, appearance):
 
 @pytest.fixture(scope="module")
 def look(chromium, server, axe):
-    """look(page, lang) → Looked, one visit each: the tests below ask about the same visit."""
-    context = chromium.new_context(viewport=PROJECTOR)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
+    """look(page, lang) → Looked, one look each: the tests below ask about the same. One visitor for each language."""
+    contexts = {lang: chromium.new_context(viewport=PROJECTOR, color_scheme=APPEARANCE[lang]) for lang in LANGUAGES}
+    visitors = {}
 
     @cache
     def visit(name: str, lang: str) -> Looked:
-        page.set_viewport_size(PROJECTOR)
-        page.emulate_media(color_scheme=APPEARANCE[lang])
-        page.goto(f"{server.address}/{'' if name == 'home' else name}?lang={lang}")
+        address = f"{server.address}/{'' if name == 'home' else name}?lang={lang}"
+        if lang in visitors:
+            page = visitors[lang]
+            page.set_viewport_size(PROJECTOR)
+            move(page, address)
+        else:
+            page = visitors[lang] = contexts[lang].new_page()
+            page.set_default_timeout(PATIENCE)
+            page.goto(address)
         drawn_for(page, APPEARANCE[lang])
         page.evaluate(UNFOLD)
         page.wait_for_timeout(400)  # what is lazy asks the server for what it holds
         settled(page)
-        found = axe(page)
+        found, labels = axe(page), page.evaluate(LABELS)
+        skips, spoken = page.get_by_test_id("stSkipToContent").inner_text(), page.evaluate("document.documentElement.lang")
         page.set_viewport_size(PHONE)
         page.wait_for_timeout(400)  # the page lays itself out, and charts follow
-        return Looked(found, page.evaluate(SIDEWAYS))
+        return Looked(found, labels, skips, spoken, page.evaluate(SIDEWAYS))
 
     yield visit
-    context.close()
+    for context in contexts.values():
+        context.close()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -129,6 +150,13 @@ def test_axe_finds_nothing_serious_on_a_page_with_all_that_folds_open(look, name
 @pytest.mark.parametrize("name", PAGES)
 def test_a_phone_never_scrolls_a_page_sideways(look, name, lang):
     assert max(look(name, lang).sideways) <= 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_label_for_screen_readers_is_streamlits_english(look, name):
+    found = look(name, "zh-TW")
+    assert found.labels and [label for label in found.labels if re.fullmatch(THEIR_WORDS, label)] == []
+    assert (found.skips, found.lang) == (said("zh-TW", "streamlit.skip"), "zh-TW")
 
 
 # ---- what opens, and what happens ----
@@ -300,12 +328,15 @@ def test_under_reduced_motion_nothing_on_the_home_page_moves_by_itself(visit, se
 # ---- appearance ----
 
 
-def test_what_the_server_draws_follows_when_the_appearance_turns(visit, server):
+def test_all_that_is_drawn_follows_when_the_systems_appearance_turns(visit, server):
     page = visit(f"{server.address}/autoencoder?lang=en", viewport=PROJECTOR, color_scheme="light")
     page.wait_for_function(DRAWN)
-    ink = "() => getComputedStyle(document.querySelector('.js-plotly-plot .xtitle')).fill"
+    ground = "() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+    assert page.evaluate(ground) == "rgb(251, 250, 247)"
+    ink = "() => [...document.querySelectorAll('.js-plotly-plot .xtitle')].map((one) => getComputedStyle(one).fill)[0] ?? ''"
     page.locator(".js-plotly-plot .xtitle").wait_for(state="attached")
     before = page.evaluate(ink)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"() => ({ink})() !== '{before}'")
+    page.wait_for_function(f"() => !['', '{before}'].includes(({ink})())")  # a chart is gone for a moment where it is drawn anew
     page.wait_for_function(f"({MUTED})() === '{palette.DARK.muted}'")
+    assert page.evaluate(ground) == "rgb(20, 23, 28)"

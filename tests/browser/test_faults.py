@@ -36,7 +36,7 @@ def healthz(server) -> dict:
 
 def test_a_run_past_its_limit_is_shown_as_failed_with_what_it_learned_and_another_one_works(fresh_server, visit, monkeypatch):
     fresh_server.stop()
-    monkeypatch.setenv("REPLEARN_RUN_SECONDS", "7")
+    monkeypatch.setenv("REPLEARN_RUN_SECONDS", "4")
     fresh_server.warm = True  # of the seconds none goes by with imports
     fresh_server.start()
     wait_for(lambda: healthz(fresh_server)["warm_workers"], 120)
@@ -44,7 +44,7 @@ def test_a_run_past_its_limit_is_shown_as_failed_with_what_it_learned_and_anothe
     train(page, "zh-TW")
     failed = page.locator(".st-key-state_failed")
     expect(failed).to_be_visible()
-    expect(failed).to_contain_text("7")
+    expect(failed).to_contain_text("4")
     expect(page.locator(".film canvas[role=img]").filter(visible=True).last).to_be_visible()
     page.goto(f"{fresh_server.address}/autoencoder?{SHORT}")
     train(page, "zh-TW")

@@ -218,12 +218,12 @@ def test_a_deep_link_as_the_first_request_of_a_fresh_server_is_whole_and_starts_
 
 
 def test_a_shared_link_shows_the_finished_run_to_somebody_else_and_after_a_restart(
-    fresh_server, visit
+    fresh_server, visit, tabs
 ):  # the page goes before its server
     page = visit(f"{fresh_server.address}/autoencoder?{SHORT}&seed=16")
     run = trained(page)
     said_here, query = shown_moment(page), page.url.partition("?")[2]
-    page.context.close()
+    tabs.leave()
     fresh_server.stop()
     fresh_server.start()
     page = visit(f"{fresh_server.address}/autoencoder?{query}")
@@ -233,9 +233,7 @@ def test_a_shared_link_shows_the_finished_run_to_somebody_else_and_after_a_resta
 
 BAD = {  # of addresses, and of what the engine knows; tests/pages/test_pages.py has single settings
     "epochs=5&epochs=6": r"Epochs.*more than once",
-    "run=../../etc": said("en", "problem.unknown_run"),
     "epochs=2000&train_size=60000&dataset=mnist&hidden=2048,2048&code_size=2048": r"limit of 900 s; lower",
-    "dataset=%3Cscript%3Ealert(1)%3C/script%3E": r"<script>alert\(1\)</script>",
     "title=%3Cb%3Ebold%3C/b%3E": r"“title”",
     f"seed={'9' * 3000}": r"too long \(limit 2,000",
 }
@@ -254,21 +252,13 @@ def test_a_bad_address_is_answered_in_words_and_the_page_works(lab, query):
 # ---- shapes and colours ----
 
 
-@pytest.mark.parametrize("lang", ["en", "zh-TW"])
-def test_a_phone_scrolls_one_way_only(lab, lang):
-    page = lab(f"{SHORT}&seed={len(lang)}", lang, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    expect(button(page, "train.start", lang)).to_be_visible()
+def test_a_phone_scrolls_one_way_only(lab):  # test_accessibility.py has both languages, without a touch screen
+    page = lab(f"{SHORT}&seed=2", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    expect(button(page, "train.start")).to_be_visible()
     expect(picture(page)).to_be_visible()
     too_wide = page.evaluate("""() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
         .map((element) => element.scrollWidth - element.clientWidth)""")
     assert too_wide == [0, 0]
-
-
-@pytest.mark.parametrize(("scheme", "background"), [("light", "rgb(251, 250, 247)"), ("dark", "rgb(20, 23, 28)")])
-def test_the_theme_follows_the_system(lab, scheme, background):
-    page = lab(SHORT, color_scheme=scheme)
-    expect(button(page, "train.start")).to_be_visible()
-    expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
 
 
 def test_a_press_that_comes_in_one_message_with_a_touch_of_the_picture_is_seen_on_the_whole_page(lab):

@@ -18,19 +18,19 @@ def server(module_server):
     return module_server
 
 
-def opened(visit, server, lang="en", query="", **options):
-    page = visit(f"{server.address}/latent?lang={lang}{query}", lang, **options)
+def opened(visit, server, query="", **options):
+    page = visit(f"{server.address}/latent?lang=en{query}", **options)
     page.locator(".st-key-latent_page").wait_for()
     page.locator(".st-key-latent_draw button, .latent").first.wait_for()
     return page
 
 
-def drawn(page, lang="en"):
+def drawn(page):
     """Press for the maps where they are not kept yet, and wait until both are there."""
     press = page.locator(".st-key-latent_draw button")
     if press.count():
         press.click()
-    words = text.catalogue(lang)["measure.trustworthiness"]
+    words = text.catalogue("en")["measure.trustworthiness"]
     page.locator(CAPTION, has_text=words).nth(1).wait_for()
     press.wait_for(state="detached")
     return page
@@ -111,12 +111,18 @@ def going_run(visit, server):
     page = visit(f"{server.address}/autoencoder?lang=en&dataset=sprites&train_size=2000&hidden=256&epochs=2000&seed=77")
     page.get_by_test_id("stButton").get_by_role("button", name="Train", exact=True).first.click()
     page.wait_for_url(re.compile("run=[0-9a-f]{32}"))
-    yield re.search("run=([0-9a-f]{32})", page.url)[1]
+    run_id = re.search("run=([0-9a-f]{32})", page.url)[1]
+    page.get_by_role(
+        "link", name=text.catalogue("en")["lessons.nav"], exact=True
+    ).click()  # the same visitor, on a page that does not draw the run
+    page.locator(".st-key-lesson_squeeze").wait_for()
+    yield run_id
+    page.go_back()
     page.locator(".st-key-train_stop button").first.click()
 
 
 def test_while_a_run_goes_the_map_follows_it_and_its_film_so_far_can_be_played(visit, server, going_run):
-    page = drawn(opened(visit, server, query=f"&run={going_run}&size=200"))
+    page = drawn(opened(visit, server, query=f"&run={going_run}&size=200&maps=run:pca,pixels:pca"))
     page.get_by_text("The maps follow it").wait_for()
     before = page.locator(CAPTION).first.inner_text()
     wait_for(lambda: page.locator(CAPTION).first.inner_text() != before, 120)
@@ -129,7 +135,7 @@ def test_while_a_run_goes_the_map_follows_it_and_its_film_so_far_can_be_played(v
 def workers(server) -> list[psutil.Process]:
     """Processes of this server's own that compute."""
     below = psutil.Process(server.process.pid).children(recursive=True)
-    return [process for process in below if "spawn_main" in " ".join(process.cmdline())]
+    return [one for one in below if "forkserver" in " ".join(one.cmdline()) and "forkserver" in " ".join(one.parent().cmdline())]
 
 
 def test_a_map_whose_process_is_killed_says_so_begins_again_and_appears(visit, server):
@@ -158,9 +164,8 @@ def test_from_the_lab_the_run_on_screen_can_be_explored(visit, server):
     page.wait_for_url(re.compile(FIRST.id))
 
 
-@pytest.mark.parametrize("lang", text.LANGUAGES)
-def test_on_a_phone_the_page_scrolls_one_way_only_and_maps_come_first(visit, server, lang):
-    page = drawn(opened(visit, server, lang, f"&run={FIRST.id}", viewport={"width": 390, "height": 844}), lang)
+def test_on_a_phone_the_page_scrolls_one_way_only_and_maps_come_first(visit, server):
+    page = drawn(opened(visit, server, query=f"&run={FIRST.id}", viewport={"width": 390, "height": 844}))
 
     def tops() -> list[float]:
         return [page.locator(f".st-key-latent_{name}").bounding_box()["y"] for name in ("picture", "knobs", "notes")]

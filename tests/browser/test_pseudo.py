@@ -4,7 +4,7 @@ import pytest
 
 from pages.ui.menu import GROUPS
 from tests import pseudo
-from tests.browser.conftest import DRAWN, PATIENCE, Server
+from tests.browser.conftest import DRAWN, PATIENCE, Server, move
 
 pytestmark = pytest.mark.browser
 PAGES = [name for group in GROUPS.values() for name in group]
@@ -33,6 +33,8 @@ def page(chromium, abroad):
     context = chromium.new_context(viewport={"width": 1366, "height": 768})
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
+    page.goto(f"{abroad.address}/?lang={pseudo.LANG}")
+    page.wait_for_function(DRAWN)
     yield page
     context.close()
 
@@ -40,8 +42,8 @@ def page(chromium, abroad):
 @pytest.mark.parametrize("name", PAGES)
 def test_no_words_are_cut_off(page, abroad, name):
     page.set_viewport_size({"width": 1366, "height": 768})
-    page.goto(f"{abroad.address}/{'' if name == 'home' else name}?lang={pseudo.LANG}")
-    page.wait_for_function(DRAWN)
+    if name != "home":  # which is on screen at first
+        move(page, f"{abroad.address}/{name}?lang={pseudo.LANG}")
     assert page.evaluate(CUT_OFF) == []
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(400)  # the page lays itself out

@@ -1,18 +1,20 @@
-"""On a Chinese page Streamlit speaks Chinese: its uploader, its lists, its menu, and the labels for screen readers."""
+"""On a Chinese page Streamlit speaks Chinese: its uploader, its lists and its menu.
+
+`test_accessibility.py` has the labels for screen readers.
+"""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from pages.ui.components import words
 from pages.ui.text import LANGUAGES, said
-from tests.browser.conftest import DRAWN, PATIENCE, wait_for
+from tests.browser.conftest import DRAWN, wait_for
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measure of anything
 
-UPLOADERS = ("malware", "malware?part=own", "notifications?part=own")
+UPLOADERS = ("malware?part=own", "notifications?part=own")
 # What a visitor sees in an uploader beside its label: texts, and what the style writes before and after an element.
 SEEN = """uploader => [uploader, ...uploader.querySelectorAll('*')]
   .filter((one) => !one.closest('[data-testid=stWidgetLabel], [data-testid=stIconMaterial], svg'))
@@ -67,22 +69,6 @@ def test_a_file_that_is_not_taken_is_refused_in_chinese_without_a_pointer(visit,
         zh("streamlit.error_before") + zh("streamlit.kind", kind="application/octet-stream")
     )
     expect(uploader.get_by_role("button", name=zh("streamlit.remove", name="1.bin"))).to_be_attached()
-
-
-@pytest.mark.parametrize("name", ["autoencoder", "latent", "properties", "malware", "teach", "board"])
-def test_no_label_for_screen_readers_is_streamlits_english(visit, server, name):
-    page = opened(visit, server, name)
-    theirs = [re.sub(r"\\\{\w+\\\}", ".+", re.escape(one)) for one, _ in words.said("zh-TW").values() if len(one) > 2]
-
-    def english() -> list[str]:
-        labels = page.evaluate("() => [...document.querySelectorAll('[aria-label]')].map((one) => one.ariaLabel)")
-        labels += page.evaluate("() => [...document.querySelectorAll('[placeholder]')].map((one) => one.placeholder)")
-        assert labels
-        return [label for label in labels if re.fullmatch("|".join(theirs), label)]
-
-    wait_for(lambda: english() == [])
-    expect(page.locator("html")).to_have_attribute("lang", "zh-TW")
-    expect(page.get_by_test_id("stSkipToContent")).to_have_text(zh("streamlit.skip"))
 
 
 def test_lists_hints_and_the_menu_answer_in_chinese_and_in_english_again_after_the_switch(visit, server):
@@ -141,11 +127,10 @@ def press_head(page, box) -> bool:
     return True
 
 
-def test_a_lost_connection_is_told_in_chinese_and_nothing_is_written_again_and_again(chromium, fresh_server):
-    context = chromium.new_context(locale="zh-TW")
-    page = context.new_page()  # not of `visit`: a console rightly complains of a server that is gone
-    page.goto(f"{fresh_server.address}/glossary")
-    page.wait_for_function(DRAWN, timeout=PATIENCE)
+def test_a_lost_connection_is_told_in_chinese_and_nothing_is_written_again_and_again(tabs, fresh_server):
+    # not `visit`: a console rightly complains of a server that is gone
+    page = tabs.open(f"{fresh_server.address}/glossary", [], locale="zh-TW", viewport={"width": 1440, "height": 900})
+    page.wait_for_function(DRAWN)
     fresh_server.stop()
     expect(page.get_by_test_id("stConnectionStatus")).to_have_text(zh("streamlit.connecting"))
     expect(page.get_by_test_id("stDialog")).to_contain_text(zh("streamlit.lost"))
@@ -159,7 +144,7 @@ def test_a_lost_connection_is_told_in_chinese_and_nothing_is_written_again_and_a
     )
     page.wait_for_timeout(1500)
     assert page.evaluate("window.written") == 0
-    context.close()
+    tabs.leave()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

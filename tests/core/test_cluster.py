@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from replearn_core.engine import cluster, hub
+from replearn_core.engine import cluster, dask_side, hub
 from replearn_core.engine.engine import Engine
 from replearn_core.engine.foreman import Foreman
 from replearn_core.experiment import Experiment
@@ -47,7 +47,8 @@ def test_runs_go_to_the_end_on_a_cluster_named_by_the_environment(scheduler, tmp
         engine.close()
 
 
-def test_without_a_scheduler_the_engine_says_so_and_pages_stay_readable(tmp_path):
+def test_without_a_scheduler_the_engine_says_so_and_pages_stay_readable(tmp_path, monkeypatch):
+    monkeypatch.setattr(dask_side, "PATIENCE", 1.0)
     engine = Engine(Store(tmp_path, shipped=None), cluster.Elsewhere("tcp://127.0.0.1:9"))
     try:
         assert until(lambda: engine.problem).key == "problem.engine_lost"

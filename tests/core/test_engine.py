@@ -316,6 +316,17 @@ def test_a_run_whose_worker_is_killed_begins_anew_and_ends(engine):
     assert [event.kind for event in view.events].count("started") == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_the_next_worker_is_forked_from_the_process_that_has_the_libraries(engine):
+    first = worker_pid(engine)
+    origin = psutil.Process(first).parent()
+    assert any("libtorch" in part.path for part in origin.memory_maps())
+    os.kill(first, signal.SIGKILL)
+    (following,) = until(lambda: [one for one in origin.children() if one.pid != first])
+    assert following.nice() == origin.nice() >= 10
+    until(lambda: engine.dask.slots == 1)
+
+
 def test_a_run_that_kills_its_worker_three_times_is_quarantined(engine):
     run_id = engine.submit(long(11), owner="a")
     for restarts in range(3):
@@ -377,7 +388,7 @@ def test_a_worker_that_hangs_holds_up_nobody_elses_run(tmp_path, monkeypatch):
 
 def test_a_run_past_its_time_limit_is_ended_and_said(tmp_path, monkeypatch):
     monkeypatch.setenv("REPLEARN_WARM", "0")
-    engine = Engine(Store(tmp_path, shipped=None), Embedded(1), seconds=6.0)
+    engine = Engine(Store(tmp_path, shipped=None), Embedded(1), seconds=4.0)
     try:
         run_id = engine.submit(long(20), owner="a")
         view = done(engine, run_id)

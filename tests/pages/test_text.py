@@ -25,9 +25,9 @@ def test_both_catalogues_have_the_same_keys():
     assert set(text.catalogue("zh-TW")) == set(text.catalogue("en"))
 
 
-@pytest.mark.parametrize("key", sorted(text.catalogue("en")))
-def test_a_sentence_has_the_same_placeholders_in_both_languages(key):
-    assert placeholders(text.catalogue("zh-TW")[key]) == placeholders(text.catalogue("en")[key])
+def test_a_sentence_has_the_same_placeholders_in_both_languages():
+    chinese, english = text.catalogue("zh-TW"), text.catalogue("en")
+    assert [key for key in english if placeholders(chinese[key]) != placeholders(english[key])] == []
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
