@@ -132,7 +132,7 @@ def look(chromium, server, axe):
         found, labels = axe(page), page.evaluate(LABELS)
         skips, spoken = page.get_by_test_id("stSkipToContent").inner_text(), page.evaluate("document.documentElement.lang")
         page.set_viewport_size(PHONE)
-        page.wait_for_timeout(400)  # the page lays itself out, and charts follow
+        page.wait_for_timeout(200)  # the page lays itself out, and charts follow
         return Looked(found, labels, skips, spoken, page.evaluate(SIDEWAYS))
 
     yield visit

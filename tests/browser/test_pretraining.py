@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pages.ui.text import said
+from tests.browser.conftest import settled
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=120_000)  # ms; patience for a busy machine, no measure of anything
@@ -22,6 +23,7 @@ def test_a_press_builds_the_stack_before_the_visitors_eyes_and_ends_with_the_ans
     expect(page.locator(".stack-box.training")).to_have_count(1)
     expect(page.locator(".st-key-properties_picture .js-plotly-plot").first).to_be_visible()
     expect(answer).to_contain_text(re.compile(r"95 % interval .+ … .+, 5 seeds"))
+    settled(page)  # until then the views that stood there before the answer may still be there beside those below it
     for view in ("stack", "labels", "gradients", "trade", "space"):
         page.get_by_role("radio", name=said("en", f"pretraining.view.{view}")).click()
         key = {"stack": "layers"}.get(view, view)

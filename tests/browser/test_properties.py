@@ -74,11 +74,11 @@ def test_a_line_can_be_dragged_and_moved_by_keys_none_of_which_is_lost_and_the_c
         return float(re.search(r"0\.\d\d", line.get_attribute("aria-label"))[0])
 
     before = place()
-    for _ in range(6):  # each told after 250 ms, so that answers come between the presses
+    for _ in range(4):  # each told after 250 ms, so that answers come between the presses
         line.press("ArrowDown")
         page.wait_for_timeout(330)
-    page.wait_for_timeout(1_500)
-    assert abs(abs(place() - before) - 6 * 0.02) < 1e-6
+    page.wait_for_timeout(1_000)
+    assert abs(abs(place() - before) - 4 * 0.02) < 1e-6
 
 
 def test_a_default_result_is_there_without_computing_and_another_picture_is_one_press_away(visit, server):

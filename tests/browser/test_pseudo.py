@@ -46,5 +46,5 @@ def test_no_words_are_cut_off(page, abroad, name):
         move(page, f"{abroad.address}/{name}?lang={pseudo.LANG}")
     assert page.evaluate(CUT_OFF) == []
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_timeout(400)  # the page lays itself out
+    page.wait_for_timeout(200)  # the page lays itself out
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")
