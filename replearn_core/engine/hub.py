@@ -110,10 +110,14 @@ def share_imports() -> None:
     """
     if sys.platform != "linux":
         return
+    forkserver.set_forkserver_preload(["replearn_core.engine.origin"])
+    try:
+        forkserver.ensure_running()
+    except OSError as error:  # it listens in the folder for temporary files, whose path may be too long for a socket's name
+        log.warning("every worker imports what it needs for itself: %s", error)
+        return
     distributed.utils._forkserver_preload_set = True  # Dask's own list has pandas, and imports it here too
     dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
-    forkserver.set_forkserver_preload(["replearn_core.engine.origin"])
-    forkserver.ensure_running()
 
 
 def main() -> None:

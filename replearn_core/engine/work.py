@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -271,8 +272,11 @@ def warm_up() -> float:
 
 
 def prepare(worker: Worker) -> None:
-    """Niced, one thread, warm: what every worker of ours does as it starts, in a thread so that it takes tasks meanwhile."""
+    """Niced, the first to go, warm: what every worker of ours does as it starts, in a thread so that it takes tasks meanwhile."""
     step_down()
+    # Where memory runs out, Linux ends a worker rather than the server or the process that all workers are forked from.
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("500")
     if os.environ.get("REPLEARN_WARM", "1") != "0":
         threading.Thread(target=_warm_and_say, args=(worker,), daemon=True, name="replearn-warm-up").start()
 

@@ -1,6 +1,7 @@
 """The engine on a cluster that others started: `dask scheduler` and two plain `dask worker`, by command, on loopback."""
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -133,6 +134,18 @@ def test_a_worker_that_could_not_start_or_is_given_up_later_is_followed_by_anoth
 
     asyncio.run(asyncio.wait_for(watched(), 30))
     assert [nanny.closed for nanny in begun] == [1, 1, 1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_where_no_process_can_be_forked_from_workers_import_for_themselves(tmp_path):
+    """A socket's name has 107 bytes at most."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    code = "import dask; from replearn_core.engine import hub; hub.share_imports()\n"
+    code += "print(dask.config.get('distributed.worker.multiprocessing-method'))"
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "spawn" and "imports what it needs for itself" in told.stderr
 
 
 LATE = """
