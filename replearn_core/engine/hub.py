@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from multiprocessing import forkserver
 
 import dask
 import distributed.utils
@@ -110,6 +109,8 @@ def share_imports() -> None:
     """
     if sys.platform != "linux":
         return
+    from multiprocessing import forkserver  # not on Windows
+
     forkserver.set_forkserver_preload(["replearn_core.engine.origin"])
     try:
         forkserver.ensure_running()

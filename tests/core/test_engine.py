@@ -321,6 +321,7 @@ def test_the_next_worker_is_forked_from_the_process_that_has_the_libraries(engin
     first = worker_pid(engine)
     origin = psutil.Process(first).parent()
     assert any("libtorch" in part.path for part in origin.memory_maps())
+    assert origin.num_threads() == 1, "no other thread would survive a fork"
     os.kill(first, signal.SIGKILL)
     (following,) = until(lambda: [one for one in origin.children() if one.pid != first])
     assert following.nice() == origin.nice() >= 10
