@@ -21,6 +21,7 @@ QUIET = {
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "NUMBA_THREADING_LAYER": "omp",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # of pyarrow, which scikit-learn imports: no thread survives a fork
     "MALLOC_TRIM_THRESHOLD_": str(8 * 2**20),
     "MALLOC_MMAP_THRESHOLD_": str(2 * 2**20),
 }
