@@ -17,14 +17,6 @@ settings.register_profile(
 settings.load_profile("replearn")
 
 
-WITH_PROCESSES = ("test_engine.py", "test_tasks.py", "test_cluster.py", "test_own_engine.py")
-
-
-def pytest_collection_modifyitems(items):
-    """Tests that start processes and wait for them come first: the last ones, where one process may have none left, are short."""
-    items.sort(key=lambda item: item.path.name not in WITH_PROCESSES)
-
-
 @pytest.fixture(scope="session")
 def make_data():
     """make_data(name="digits", train=96, test=64, seed=0, labelled=None) → a Dataset with the shape of that catalogue entry.
